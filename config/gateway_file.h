@@ -1,0 +1,62 @@
+// gateway.toml: what the box is, as opposed to what its policy says. Read once at start-up.
+#pragma once
+
+#include "config/policy.h"
+#include "config/result.h"
+#include "config/types.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace config {
+
+struct PortConfig {
+    std::string name;
+    std::string device;  // any DPDK device string: "0000:03:00.0", "net_tap0,iface=x"
+    ConnectionType type = ConnectionType::kLan;  // kLan or kDialup
+    std::vector<IpPrefix> addresses;             // host address with the on-link prefix length
+    std::optional<MacAddress> mac;               // default: the device's own
+    std::uint16_t mtu = 1500;                    // 1280..9216
+    std::uint16_t rx_queues = 1;
+    std::string pair;            // transparent mode: the other port's name, else empty
+    bool host_path = true;       // give the kernel a TAP for this port's own traffic
+    std::string host_interface;  // name of that TAP; default "pc-<name>"
+};
+
+struct RouteConfig {
+    IpPrefix destination;
+    std::optional<IpAddress> via;  // absent: on-link
+    std::string port;              // absent: the port whose prefix contains `via`
+};
+
+struct SymbolConfig {  // overrides of what the host's own files say
+    std::vector<IpAddress> dns_servers;
+    std::vector<IpAddress> wins_servers;
+    std::vector<IpAddress> dhcp_servers;
+};
+
+struct GatewayConfig {
+    std::vector<PortConfig> ports;
+    std::vector<RouteConfig> routes;
+    SymbolConfig symbols;
+    std::vector<std::uint16_t> worker_lcores;  // empty: one worker on the last allowed CPU
+    std::uint16_t main_lcore = 0;
+    std::uint32_t memory_mb = 256;
+    bool hugepages = true;  // used when there, else run without and say so once
+    std::uint32_t mbufs = 16384;
+    std::string file_prefix = "portcullis";  // EAL run-time directory name
+    std::string control_socket = "/run/portcullis/control.sock";
+    std::string control_group = "portcullis";  // empty: root only
+    std::string state_directory = "/var/lib/portcullis";
+};
+
+// Every error of the file, each "gateway.toml:LINE: KEY: what was expected", one per line in the
+// error's text. `path` is used in messages only.
+[[nodiscard]] Result<GatewayConfig> parse_gateway_file(std::string_view toml,
+                                                       std::string_view path);
+[[nodiscard]] Result<GatewayConfig> load_gateway_file(const std::string& path);
+
+}  // namespace config

@@ -1,0 +1,94 @@
+// RuleSet: the filters of all active rules, expanded for one host and put in the order in which the
+// first match decides. Immutable once compiled; the dataplane builds its FilterTable from it.
+//
+// Order (docs/filter-order.md): tunnel before transport, address class, mask lengths, protocol and
+// ports, the more restrictive action, then rule and filter position.
+#pragma once
+
+#include "config/policy.h"
+#include "config/types.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace config {
+
+// What the host's symbols stand for at the moment.
+struct HostView {
+    std::vector<IpAddress> me;
+    std::vector<IpAddress> dns_servers;
+    std::vector<IpAddress> wins_servers;
+    std::vector<IpAddress> dhcp_servers;
+    std::vector<IpAddress> default_gateways;
+
+    friend bool operator==(const HostView&, const HostView&) = default;
+};
+
+// One rule with its filters, as the compiler takes it: static rules of the assigned policy and
+// dynamic rules both become this.
+struct RuleSource {
+    Guid guid;
+    std::string policy_name;  // empty: dynamic rule
+    std::string rule_name;
+    bool tunnel = false;
+    ConnectionType connection_type = ConnectionType::kAll;
+    Action inbound = Action::kNegotiate;
+    Action outbound = Action::kNegotiate;
+    bool inbound_passthrough = false;
+    bool soft = false;
+    std::vector<Filter> filters;
+};
+
+// A filter that contributes rows: the identity behind hit counters, listings and logs.
+struct RuleSetFilter {
+    Guid filter;
+    std::uint32_t rule = 0;    // index into RuleSet::rules
+    std::uint64_t weight = 0;  // larger = more specific; printed by `show qmfilter`
+    FilterSpec spec;
+    std::string description;
+};
+
+struct RuleSetRule {
+    Guid guid;
+    std::string policy_name;
+    std::string rule_name;
+    bool tunnel = false;
+    ConnectionType connection_type = ConnectionType::kAll;
+    Action inbound = Action::kNegotiate;
+    Action outbound = Action::kNegotiate;
+    bool inbound_passthrough = false;
+    bool soft = false;
+};
+
+// One classifier row, one direction, one family. Address bounds are inclusive and in network byte
+// order; IPv4 uses the first four bytes.
+struct RuleRow {
+    Family family = Family::kIpv4;
+    std::uint8_t protocol = kAnyProtocol;
+    ConnectionType connection_type = ConnectionType::kAll;
+    bool mirror = false;  // the exchanged form of a mirrored filter
+    Action inbound = Action::kPermit;
+    Action outbound = Action::kPermit;
+    std::uint32_t filter = 0;  // index into RuleSet::filters
+    IpAddress source_first;
+    IpAddress source_last;
+    IpAddress destination_first;
+    IpAddress destination_last;
+    PortRange source_port;
+    PortRange destination_port;
+};
+
+struct RuleSet {
+    std::vector<RuleSetRule> rules;
+    std::vector<RuleSetFilter> filters;
+    std::vector<RuleRow> rows;  // both families, most specific first
+};
+
+// Errors: kTooManyFilters when ranges and symbols expand beyond `kMaxRows`.
+inline constexpr std::size_t kMaxRows = 1'000'000;
+[[nodiscard]] Result<RuleSet> compile_rule_set(const std::vector<RuleSource>& sources,
+                                               const HostView& host);
+
+}  // namespace config

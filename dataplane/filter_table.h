@@ -1,0 +1,71 @@
+// FilterTable: a compiled RuleSet, immutable, read by every worker. lookup() answers, for a burst
+// of parsed packets, which row decides. Two ways to the same answer: an ordered scan for small
+// tables (and as the oracle in tests) and rte_acl above `kScanLimit` rows.
+#pragma once
+
+#include "config/rule_set.h"
+#include "dataplane/packet.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace dataplane {
+
+inline constexpr std::uint32_t kNoRow = 0xFFFFFFFF;
+inline constexpr std::size_t kScanLimit = 32;  // rows per family; measured by tools/bench
+
+enum class FilterEngine : std::uint8_t { kAuto, kScan, kAcl };
+
+// What the hot path needs of a row, 8 bytes.
+struct RowAction {
+    config::Action inbound;
+    config::Action outbound;
+    bool mirror;
+    std::uint8_t flags;      // kRowTunnel ...
+    std::uint32_t hit_slot;  // index into the hit counters, stable across rebuilds of one filter
+};
+static_assert(sizeof(RowAction) == 8);
+
+// Which traffic to and from this host no filter sees (netsh `ipsecexempt`, 0..3).
+struct Exemptions {
+    std::uint8_t level = 3;
+};
+
+class FilterTable {
+  public:
+    // `hit_slots[i]` is the hit slot of rule_set.filters[i]. kAcl needs EAL. Errors:
+    // kTooManyFilters when rte_acl cannot build the table.
+    [[nodiscard]] static config::Result<std::unique_ptr<const FilterTable>> build(
+        const config::RuleSet& rule_set,
+        std::span<const std::uint32_t> hit_slots,
+        Exemptions exemptions,
+        FilterEngine engine = FilterEngine::kAuto);
+    ~FilterTable();
+    FilterTable(const FilterTable&) = delete;
+    FilterTable& operator=(const FilterTable&) = delete;
+
+    // Writes PacketMeta::row of each packet: the first row, in order, whose source, destination,
+    // protocol, ports and connection type match, or kNoRow. Packets are parsed; both families and
+    // any connection bits may be mixed in one burst. At most kBurst packets.
+    void lookup(std::span<rte_mbuf* const> burst) const;
+
+    [[nodiscard]] const RowAction& row(std::uint32_t index) const { return actions_[index]; }
+    [[nodiscard]] std::size_t rows() const { return actions_.size(); }
+    [[nodiscard]] Exemptions exemptions() const { return exemptions_; }
+    [[nodiscard]] FilterEngine engine(config::Family family) const;
+    [[nodiscard]] std::size_t memory_bytes() const;
+
+  private:
+    struct Engines;
+
+    FilterTable();
+
+    std::vector<RowAction> actions_;
+    std::unique_ptr<Engines> engines_;
+    Exemptions exemptions_;
+};
+
+}  // namespace dataplane
