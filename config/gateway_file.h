@@ -5,6 +5,7 @@
 #include "config/result.h"
 #include "config/types.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,11 +14,20 @@
 
 namespace config {
 
+inline constexpr std::size_t kMaxGatewayPorts = 32;
+
+// A next hop whose MAC address is given, so that nobody has to be asked for it.
+struct NeighborConfig {
+    IpAddress address;
+    MacAddress mac;
+};
+
 struct PortConfig {
     std::string name;
     std::string device;  // any DPDK device string: "0000:03:00.0", "net_tap0,iface=x"
     ConnectionType type = ConnectionType::kLan;  // kLan or kDialup
     std::vector<IpPrefix> addresses;             // host address with the on-link prefix length
+    std::vector<NeighborConfig> neighbors;       // static; on-link addresses of this port
     std::optional<MacAddress> mac;               // default: the device's own
     std::uint16_t mtu = 1500;                    // 1280..9216
     std::uint16_t rx_queues = 1;
