@@ -8,6 +8,7 @@
 
 #include <rte_mbuf.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -32,6 +33,14 @@ enum class Direction : std::uint8_t {
 
 enum class FragmentKind : std::uint8_t { kWhole, kFirst, kLater };
 
+// Where the route stage sends a packet, if the filters permit it.
+enum class Delivery : std::uint8_t {
+    kForward,      // to `next_hop` on `out_port`
+    kGroup,        // multicast or broadcast of this host: to all on `out_port`
+    kHost,         // to the kernel, through the TAP of `out_port`
+    kTransparent,  // unchanged to `out_port`
+};
+
 // writer: the lcore that holds the mbuf; readers: the same
 struct alignas(RTE_CACHE_LINE_SIZE) PacketMeta {
     Origin origin = Origin::kWire;
@@ -41,7 +50,7 @@ struct alignas(RTE_CACHE_LINE_SIZE) PacketMeta {
     bool more_fragments = false;
     std::uint8_t protocol = 0;         // upper-layer protocol after extension headers
     std::uint8_t connection_bits = 0;  // kConnLan | kConnDialup, of ingress and egress
-    std::uint8_t reserved = 0;
+    Delivery delivery = Delivery::kForward;
     std::uint16_t in_port = kNoPort;
     std::uint16_t out_port = kNoPort;
     std::uint16_t l3_offset = 0;    // bytes from the frame's start to the IP header
@@ -50,9 +59,11 @@ struct alignas(RTE_CACHE_LINE_SIZE) PacketMeta {
     std::uint16_t source_port = 0;  // host order; 0 if the protocol has none
     std::uint16_t destination_port = 0;
     std::uint16_t fragment_offset = 0;  // bytes
+    std::uint16_t fragment_length = 0;  // bytes of the datagram this fragment carries
     std::uint32_t fragment_id = 0;
-    std::uint32_t row = 0;         // index of the winning RuleRow, or kNoRow
-    std::uint64_t held_since = 0;  // timestamp of a packet that waits for fragments
+    std::uint32_t row = 0;                    // index of the winning RuleRow, or kNoRow
+    std::uint64_t held_since = 0;             // timestamp of a packet that waits for fragments
+    std::array<std::uint8_t, 16> next_hop{};  // set by the route stage; 4 or 16 bytes of `family`
 };
 static_assert(sizeof(PacketMeta) == RTE_CACHE_LINE_SIZE);
 
