@@ -1,0 +1,176 @@
+// Writes the pages of docs/ that restate tables of the code, or checks that the committed ones are
+// up to date. Leaves out everything a person writes.
+//
+// usage: docgen [--check] DIRECTORY
+#include "config/algorithms.h"
+#include "config/error_code.h"
+#include "dataplane/drop_reason.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace {
+
+constexpr std::string_view kGenerated =
+    "<!-- Written by tools/docgen from the tables of the code. Do not edit. -->\n\n";
+
+std::string_view yes_no(bool value) {
+    return value ? "yes" : "no";
+}
+
+std::string counters_page() {
+    std::string page{kGenerated};
+    page +=
+        "# Why a packet was dropped\n\n"
+        "Every dropped packet is counted under exactly one of these reasons. `netsh show "
+        "drops` lists those\nthat happened, `netsh --json show drops` all of them. What comes in "
+        "equals what "
+        "goes out plus these\nnumbers plus what is held or was handed to the kernel.\n\n"
+        "| reason | meaning |\n| --- | --- |\n";
+    for (const dataplane::DropReasonRow& row : dataplane::kDropReasons) {
+        page += fmt::format("| `{}` | {} |\n", row.token, row.help);
+    }
+    return page;
+}
+
+std::string number_as_printed(const config::ErrorCodeRow& row) {
+    switch (row.form) {
+        case config::ErrorForm::kIpsec:
+            return fmt::format("`ERR IPsec[{:05}]`", row.number);
+        case config::ErrorForm::kWin32:
+            return fmt::format("`ERR Win32[{:05}]`", row.number);
+        case config::ErrorForm::kUsage:
+            return "bare, with the command's usage";
+        case config::ErrorForm::kPlain:
+            return "bare";
+    }
+    return {};
+}
+
+std::string errors_page() {
+    std::string page{kGenerated};
+    page +=
+        "# Errors\n\n"
+        "An error is one line on standard output, and the exit code is 1. Scripts should look for "
+        "the\n"
+        "code, never for the text. Codes below 05500 mean what they mean on Windows; codes from "
+        "05500 are\n"
+        "ours and keep their meaning.\n\n"
+        "| printed as | meaning |\n| --- | --- |\n";
+    for (const config::ErrorCodeRow& row : config::kErrorCodes) {
+        page += fmt::format("| {} | {} |\n", number_as_printed(row), row.meaning);
+    }
+    return page;
+}
+
+std::string algorithms_page() {
+    std::string page{kGenerated};
+    page +=
+        "# Algorithms\n\n"
+        "What `mmsecmethods` (main mode) and `qmsecmethods` (quick mode) may name. Weak ones are "
+        "stored and\n"
+        "shown, with a warning.\n\n"
+        "## Ciphers\n\n"
+        "| token | main mode | quick mode | own integrity | weak | defined in |\n"
+        "| --- | --- | --- | --- | --- | --- |\n";
+    for (const config::CipherRow& row : config::kCiphers) {
+        page += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n",
+                            row.token,
+                            yes_no(row.main_mode),
+                            yes_no(row.quick_mode),
+                            yes_no(row.aead),
+                            yes_no(row.weak),
+                            row.rfc);
+    }
+    page +=
+        "\n## Hashes\n\n"
+        "| token | main mode | quick mode | weak | defined in |\n"
+        "| --- | --- | --- | --- | --- |\n";
+    for (const config::HashRow& row : config::kHashes) {
+        page += fmt::format("| `{}` | {} | {} | {} | {} |\n",
+                            row.token,
+                            yes_no(row.main_mode),
+                            yes_no(row.quick_mode),
+                            yes_no(row.weak),
+                            row.rfc);
+    }
+    page +=
+        "\n## Diffie-Hellman groups\n\n"
+        "Note the third row: `3` is IKE group 14.\n\n"
+        "| written | IKE group | bits | weak | defined in |\n"
+        "| --- | --- | --- | --- | --- |\n";
+    for (const config::DhGroupRow& row : config::kDhGroups) {
+        page += fmt::format("| `{}` | {} | {} | {} | {} |\n",
+                            row.netsh_group,
+                            row.ike_group,
+                            row.bits,
+                            yes_no(row.weak),
+                            row.rfc);
+    }
+    return page;
+}
+
+struct Page {
+    std::string_view file;
+    std::string (*text)();
+};
+
+constexpr auto kPages = std::to_array<Page>({
+    {"counters.md", counters_page},
+    {"errors.md", errors_page},
+    {"algorithms.md", algorithms_page},
+});
+
+std::string read_file(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::ostringstream text;
+    text << in.rdbuf();
+    return text.str();
+}
+
+// The number of pages that are out of date.
+int check(const std::string& directory) {
+    int stale = 0;
+    for (const Page& page : kPages) {
+        const std::string path = fmt::format("{}/{}", directory, page.file);
+        if (read_file(path) != page.text()) {
+            std::cout << path << " is out of date: run docgen " << directory << '\n';
+            ++stale;
+        }
+    }
+    return stale;
+}
+
+bool write(const std::string& directory) {
+    for (const Page& page : kPages) {
+        const std::string path = fmt::format("{}/{}", directory, page.file);
+        std::ofstream out(path, std::ios::binary);
+        out << page.text();
+        out.close();
+        if (!out) {
+            std::cerr << path << " cannot be written\n";
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const bool checking = argc == 3 && std::string_view{argv[1]} == "--check";
+    if (!checking && argc != 2) {
+        std::cerr << "usage: docgen [--check] DIRECTORY\n";
+        return 2;
+    }
+    if (checking) {
+        return check(argv[2]) == 0 ? 0 : 1;
+    }
+    return write(argv[1]) ? 0 : 1;
+}
