@@ -54,6 +54,7 @@ struct GatewayConfig {
     SymbolConfig symbols;
     std::vector<std::uint16_t> worker_lcores;  // empty: one worker on the last allowed CPU
     std::uint16_t main_lcore = 0;
+    bool busy_poll = false;  // poll = "busy": an idle worker never sleeps (default "adaptive")
     std::uint32_t memory_mb = 256;
     bool hugepages = true;  // used when there, else run without and say so once
     std::uint32_t mbufs = 16384;

@@ -19,6 +19,8 @@ inline constexpr std::size_t kScanLimit = 32;  // rows per family; measured by t
 
 enum class FilterEngine : std::uint8_t { kAuto, kScan, kAcl };
 
+inline constexpr std::uint8_t kRowTunnel = 1;  // RowAction::flags: the rule has a tunnel end point
+
 // What the hot path needs of a row, 8 bytes.
 struct RowAction {
     config::Action inbound;
@@ -36,8 +38,9 @@ struct Exemptions {
 
 class FilterTable {
   public:
-    // `hit_slots[i]` is the hit slot of rule_set.filters[i]. kAcl needs EAL. Errors:
-    // kTooManyFilters when rte_acl cannot build the table.
+    // `hit_slots[i]` is the hit slot of rule_set.filters[i]. Any thread. kAcl needs EAL; kAuto
+    // without EAL always scans. Errors: kTooManyFilters, naming the filter that expands most, when
+    // rte_acl cannot build the table.
     [[nodiscard]] static config::Result<std::unique_ptr<const FilterTable>> build(
         const config::RuleSet& rule_set,
         std::span<const std::uint32_t> hit_slots,

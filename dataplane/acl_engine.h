@@ -1,0 +1,57 @@
+// AclEngine: the rows of one family as rte_acl tries. Address ranges become the fewest prefixes
+// that cover them. A table too large for one trie set becomes several consecutive slices, searched
+// in order: the first slice with a match holds the first matching row. Needs EAL.
+#pragma once
+
+#include "config/rule_set.h"
+#include "dataplane/classify_key.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+struct rte_acl_ctx;
+
+namespace dataplane {
+
+class AclEngine {
+  public:
+    // Rules (rows after expansion) one context gets at first, and all contexts of an engine
+    // together. Build time grows faster than linearly above the first (docs/performance.md).
+    static constexpr std::size_t kSliceRules = 8192;
+    static constexpr std::size_t kMaxRules = 500'000;
+
+    // `order`: indexes into rule_set.rows, all of one family. Errors: kTooManyFilters.
+    [[nodiscard]] static config::Result<std::unique_ptr<const AclEngine>> build(
+        const config::RuleSet& rule_set, std::span<const std::uint32_t> order);
+    ~AclEngine();
+    AclEngine(const AclEngine&) = delete;
+    AclEngine& operator=(const AclEngine&) = delete;
+
+    // found[i]: index of the first row that matches keys[i], or kNoRow. At most kBurst keys.
+    void search(std::span<const KeyV4> keys, std::uint32_t* found) const;
+    void search(std::span<const KeyV6> keys, std::uint32_t* found) const;
+
+    [[nodiscard]] std::size_t slices() const { return slices_.size(); }
+    // Estimate: rte_acl does not tell what it allocated.
+    [[nodiscard]] std::size_t memory_bytes() const { return memory_bytes_; }
+
+  private:
+    struct ContextDeleter {
+        void operator()(rte_acl_ctx* context) const;
+    };
+    using Context = std::unique_ptr<rte_acl_ctx, ContextDeleter>;
+    struct Builder;
+
+    AclEngine() = default;
+
+    template <typename Key>
+    void search_slices(std::span<const Key> keys, std::uint32_t* found) const;
+
+    std::vector<Context> slices_;
+    std::size_t memory_bytes_ = 0;
+};
+
+}  // namespace dataplane

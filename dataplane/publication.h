@@ -1,0 +1,77 @@
+// Publication: the one pointer by which control changes what the workers do, and the
+// quiescent-state RCU that says when the old snapshot may go. Works on plain memory, without EAL.
+//
+// One thread publishes and reclaims. Each worker owns one Reader. A worker never waits; control
+// never waits either, it calls reclaim() from time to time.
+#pragma once
+
+#include "dataplane/snapshot.h"
+
+#include <rte_rcu_qsbr.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+
+namespace dataplane {
+
+class Publication {
+  public:
+    explicit Publication(unsigned max_readers);
+    // Precondition: no Reader is left.
+    ~Publication();
+    Publication(const Publication&) = delete;
+    Publication& operator=(const Publication&) = delete;
+
+    // Exchanges the pointer: a worker sees the new snapshot from its next turn on. The old one is
+    // kept until every worker has finished the turn in which it may have loaded it.
+    void publish(std::unique_ptr<const Snapshot> snapshot);
+
+    // Frees the retired snapshots no worker can see any more; returns how many still wait.
+    std::size_t reclaim();
+
+    // Revision of the snapshot the pointer names; 0 before the first.
+    [[nodiscard]] std::uint64_t published_revision() const { return published_revision_; }
+    // The newest revision for which no worker uses anything older, as of the last reclaim().
+    [[nodiscard]] std::uint64_t settled_revision() const { return settled_revision_; }
+
+    // A worker's side. Constructed offline; load() is allowed only between online() and offline(),
+    // and what it returns only until the next quiescent() or offline().
+    class Reader {
+      public:
+        Reader(Publication& publication, unsigned id);
+        ~Reader();
+        Reader(const Reader&) = delete;
+        Reader& operator=(const Reader&) = delete;
+
+        void online() { rte_rcu_qsbr_thread_online(publication_.qsbr_.get(), id_); }
+        void offline() { rte_rcu_qsbr_thread_offline(publication_.qsbr_.get(), id_); }
+        void quiescent() { rte_rcu_qsbr_quiescent(publication_.qsbr_.get(), id_); }
+        [[nodiscard]] const Snapshot* load() const {
+            return publication_.current_.load(std::memory_order_acquire);
+        }
+
+      private:
+        Publication& publication_;
+        unsigned id_;
+    };
+
+  private:
+    struct Retired {
+        std::unique_ptr<const Snapshot> snapshot;
+        std::uint64_t token;        // from rte_rcu_qsbr_start
+        std::uint64_t replaced_by;  // revision of its successor
+    };
+    struct QsbrDeleter {
+        void operator()(rte_rcu_qsbr* qsbr) const;
+    };
+
+    SnapshotPointer current_{nullptr};
+    std::unique_ptr<rte_rcu_qsbr, QsbrDeleter> qsbr_;
+    std::deque<Retired> retired_;  // oldest first
+    std::uint64_t published_revision_ = 0;
+    std::uint64_t settled_revision_ = 0;
+};
+
+}  // namespace dataplane
