@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -153,8 +154,7 @@ class PolicyStore {
     explicit PolicyStore(std::unique_ptr<Database> database);
 
     // Runs `step` so that all or nothing of it happens, in the transaction around it or in its own.
-    template <typename Step>
-    auto write(Step step) -> decltype(step());
+    Result<void> write(const std::function<Result<void>()>& step);
 
     std::unique_ptr<Database> database_;
     bool transaction_ = false;  // between begin() and commit() or rollback()
