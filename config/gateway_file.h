@@ -55,8 +55,8 @@ struct GatewayConfig {
     std::vector<std::uint16_t> worker_lcores;  // empty: one worker on the last allowed CPU
     std::uint16_t main_lcore = 0;
     bool busy_poll = false;  // poll = "busy": an idle worker never sleeps (default "adaptive")
-    std::uint32_t memory_mb = 256;
-    bool hugepages = true;  // used when there, else run without and say so once
+    std::uint32_t memory_mb = 1024;  // DPDK memory: packets, large filter tables; touched as needed
+    bool hugepages = true;           // used when there, else run without and say so once
     std::uint32_t mbufs = 16384;
     std::string file_prefix = "portcullis";  // EAL run-time directory name
     std::string control_socket = "/run/portcullis/control.sock";

@@ -53,8 +53,8 @@ class Dataplane {
     // Takes up to `events.size()` events, fairly from all workers; returns how many. The caller
     // owns their mbufs.
     [[nodiscard]] std::size_t take_events(std::span<Event> events);
-    // Hands packets to the worker that serves injection.port. Returns how many were taken; the
-    // caller keeps the mbufs of the rest. Packets of one port stay in order.
+    // Hands a packet to the worker that serves injection.port; packets of one port stay in order.
+    // False: the ring is full and the caller keeps the mbuf.
     [[nodiscard]] bool inject(const Injection& injection);
     // To sleep until an event arrives: announce_sleep(); if take_events() still gives nothing, wait
     // for wakeup().fd() to become readable; then wakeup().awake().
@@ -81,7 +81,7 @@ class Dataplane {
     explicit Dataplane(const Eal& eal);
 
     [[nodiscard]] config::Result<void> open_ports(const config::GatewayConfig& config);
-    void make_workers(const config::GatewayConfig& config);
+    [[nodiscard]] config::Result<void> make_workers(const config::GatewayConfig& config);
 
     const Eal& eal_;
     PacketPool pool_;

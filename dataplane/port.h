@@ -61,7 +61,9 @@ class Port {
     [[nodiscard]] config::Error error(const std::string& what) const;
 
     config::PortConfig config_;
-    std::uint16_t device_id_ = 0xFFFF;
+    static constexpr std::uint16_t kNoDevice = 0xFFFF;
+    std::uint16_t device_id_ = kNoDevice;
+    std::uint64_t owner_ = 0;  // ethdev ownership: two ports cannot open one device
     std::uint16_t rx_queues_ = 0;
     config::MacAddress mac_;
     bool probed_here_ = false;

@@ -67,11 +67,12 @@ class Worker {
   private:
     // One turn; returns how many packets it moved.
     unsigned turn(const Snapshot& snapshot, std::uint64_t now);
-    unsigned receive(const Snapshot& snapshot, std::uint64_t now);
+    unsigned receive(const Snapshot& snapshot, const RxQueue& queue, std::uint64_t now);
     unsigned inject(const Snapshot& snapshot, std::uint64_t now);
     void transmit();
-    void drain(Publication::Reader& reader);
-    void rest(Publication::Reader& reader, unsigned idle_turns);
+    void transmit(std::uint16_t port, TxBuffer& out);
+    void rest(Publication::Reader& reader, unsigned idle_turns) const;
+    void drain();
 
     WorkerSetup setup_;
     WorkerCounters counters_;
