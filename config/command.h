@@ -80,13 +80,13 @@ enum class ObjectKind : std::uint8_t {
 };
 
 struct ParameterSpec {
-    std::string_view tag;  // for ValueType::kWord the bare word itself
+    std::string_view tag{};  // for ValueType::kWord the bare word itself
     ValueType type = ValueType::kText;
-    std::string_view help;  // one line
-    bool required = false;  // of a group of alternatives: said by its first member
+    std::string_view help{};  // one line
+    bool required = false;    // of a group of alternatives: said by its first member
     bool repeatable = false;
-    bool alternative = false;        // shares the place of the parameter before it
-    std::string_view default_value;  // as help prints it; empty: none
+    bool alternative = false;          // shares the place of the parameter before it
+    std::string_view default_value{};  // as help prints it; empty: none
     ObjectKind object = ObjectKind::kNone;
 };
 
@@ -113,6 +113,8 @@ struct GroupSpec {
 
 // Rows of kStatic or kDynamic in listing order; none for the other contexts.
 [[nodiscard]] std::span<const CommandSpec> command_rows(Context context);
+[[nodiscard]] std::span<const CommandSpec> static_command_rows();   // command_rows_static.cpp
+[[nodiscard]] std::span<const CommandSpec> dynamic_command_rows();  // command_rows_dynamic.cpp
 [[nodiscard]] std::span<const GroupSpec> group_rows();
 [[nodiscard]] const CommandSpec& command_spec(CommandId id);
 

@@ -90,9 +90,11 @@ struct FilterParts {
 // What `delete filter`, `delete rule` and the show commands select by: what is absent matches
 // anything, what is given must be equal.
 struct AddressPattern {
-    std::vector<FilterAddress> any_of;  // empty: every address; DNS names give several
-    std::string dns_name;     // when some filter of the list stores this name, only those match
-    bool any_prefix = false;  // no mask was given and none is implied: compare `first` only
+    std::vector<FilterAddress> any_of;  // a DNS name gives several
+    // A filter that was added by a name is compared by name, one that stores an address by address.
+    std::string dns_name;
+
+    // Without both, every address matches.
 };
 
 struct FilterPattern {

@@ -15,5 +15,7 @@ namespace config {
 [[nodiscard]] std::string group_help(Context context, std::string_view verb);
 // What `add filter ?` prints: usage, parameters, remarks, examples.
 [[nodiscard]] std::string command_help(const CommandSpec& spec);
+// The usage block alone, printed behind an error.
+[[nodiscard]] std::string command_usage(const CommandSpec& spec);
 
 }  // namespace config

@@ -6,6 +6,7 @@
 #include "config/result.h"
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,11 @@ struct Token {
 // `text` as it must stand on a line to be read back as one value. Values never hold a double quote:
 // no line can express one.
 [[nodiscard]] std::string quote(std::string_view text);
+
+// The line a shell's argument vector stands for: `name=my list`, which the shell has stripped of
+// its quotes, becomes `name="my list"`. Arguments with quotation marks of their own are taken as
+// they are.
+[[nodiscard]] std::string join_arguments(std::span<const std::string> arguments);
 
 // ASCII only: tags and keywords are ASCII, and names are compared byte by byte.
 [[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b);
