@@ -3,11 +3,12 @@
 // packets to forward and packets to drop come out. One thread calls it.
 //
 // Learns only from answers it asked for and from updates of entries it already has, so that nobody
-// on a link can fill the table or plant an address nobody looked for. Left out: router solicitation
-// and advertisement, redirects, proxy ARP, duplicate address detection, anycast.
+// on a link can fill the table or plant an address nobody looked for. Left out: router discovery,
+// redirects, proxy ARP, duplicate address detection, anycast.
 #pragma once
 
 #include "config/types.h"
+#include "control/neighbor_wire.h"
 #include "dataplane/drop_reason.h"
 #include "dataplane/neighbor_table.h"
 #include "dataplane/packet_io.h"
@@ -15,6 +16,7 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <map>
 #include <optional>
 #include <span>
@@ -121,26 +123,45 @@ class NeighborAgent {
         config::MacAddress mac;  // unless kIncomplete
         unsigned sent = 0;       // solicitations without an answer
         std::deque<dataplane::Packet> waiting;
-        Timers::iterator timer;  // timers_.end() if kStatic
+        std::list<Key>::iterator incomplete;  // valid if kIncomplete
+        Timers::iterator timer;               // valid unless kStatic
     };
     using Entries = std::unordered_map<Key, Entry, KeyHash>;
 
     struct PortState {
         Port port;
         std::size_t entries = 0;
-        std::deque<config::IpAddress> incomplete;  // oldest first; may name entries that are gone
-        std::size_t incomplete_count = 0;
+        std::list<Key> incomplete;  // oldest first
     };
 
     using Reason = std::optional<dataplane::DropReason>;
-    Reason receive_arp(std::uint16_t port,
-                       std::span<const std::uint8_t> frame,
-                       Time now,
-                       Actions& actions);
-    Reason receive_ipv6(std::uint16_t port,
-                        std::span<const std::uint8_t> frame,
+    Reason solicited_by(std::uint16_t port,
+                        const NeighborMessage& message,
                         Time now,
                         Actions& actions);
+    Reason advertised_by(std::uint16_t port,
+                         const NeighborMessage& message,
+                         Time now,
+                         Actions& actions);
+
+    [[nodiscard]] bool is_own(std::uint16_t port, const config::IpAddress& address) const;
+    // The address of `port` to ask for `target` with; nullptr if it has none of that family.
+    [[nodiscard]] const config::IpAddress* source_for(std::uint16_t port,
+                                                      const config::IpAddress& target) const;
+
+    Entry* create(const Key& key, Time now, Actions& actions);
+    void hold(std::uint16_t port, Entry& entry, dataplane::Packet packet, Actions& actions);
+    // The entry has `mac`; `confirmed` when the neighbour showed that it hears us.
+    void learn(const Key& key,
+               Entry& entry,
+               const config::MacAddress& mac,
+               bool confirmed,
+               Time now,
+               Actions& actions);
+    void solicit(const Key& key, Entry& entry, Time now, Actions& actions);
+    void remove(Entries::iterator at, dataplane::DropReason reason, Actions& actions);
+    void set_timer(const Key& key, Entry& entry, Time when);
+    [[nodiscard]] std::chrono::milliseconds reachable_time(const Key& key) const;
 
     std::vector<PortState> ports_;
     NeighborLimits limits_;

@@ -150,6 +150,13 @@ Dataplane::~Dataplane() {
 
 Result<void> Dataplane::start(std::unique_ptr<const Snapshot> first) {
     publication_.publish(std::move(first));
+    return start();
+}
+
+Result<void> Dataplane::start() {
+    if (!publication_.published()) {
+        return Error{ErrorCode::kInternal, "no snapshot is published, workers are not started"};
+    }
     running_ = true;
     for (const auto& port : ports_) {
         if (auto started = port->start(); !started) {

@@ -1,5 +1,7 @@
-// Dataplane: the pool, the ports, the workers and their rings as one object for control. All of it
-// is called from one thread, the control loop; the workers run on lcores of their own.
+// Dataplane: the pool, the ports, the workers and their rings as one object for control. The
+// workers run on lcores of their own. In control, one thread takes events and injects packets, one
+// at a time publishes and reclaims, and any may read counters; start() and stop() are called while
+// none does.
 #pragma once
 
 #include "config/gateway_file.h"
@@ -36,8 +38,10 @@ class Dataplane {
     Dataplane(const Dataplane&) = delete;
     Dataplane& operator=(const Dataplane&) = delete;
 
-    // Publishes the first snapshot, then starts ports and workers: no packet is ever handled
-    // without filters.
+    // Starts ports and workers. Refused before the first snapshot is published: no packet is ever
+    // handled without filters.
+    [[nodiscard]] config::Result<void> start();
+    // Publishes the first snapshot, then starts.
     [[nodiscard]] config::Result<void> start(std::unique_ptr<const Snapshot> first);
     // Workers finish their turn, drain and return; ports stop. Idempotent. Events already in the
     // rings can still be taken afterwards; the destructor drops the rest.

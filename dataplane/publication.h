@@ -31,6 +31,9 @@ class Publication {
     // Frees the retired snapshots no worker can see any more; returns how many still wait.
     std::size_t reclaim();
 
+    [[nodiscard]] bool published() const {
+        return current_.load(std::memory_order_relaxed) != nullptr;
+    }
     // Revision of the snapshot the pointer names; 0 before the first.
     [[nodiscard]] std::uint64_t published_revision() const { return published_revision_; }
     // The newest revision for which no worker uses anything older, as of the last reclaim().
