@@ -38,6 +38,17 @@ MAC = {"a": "02:00:00:00:0a:02", "b": "02:00:00:00:0b:02",
        "gwa": "02:00:00:00:0a:01", "gwb": "02:00:00:00:0b:01"}
 
 
+# http.server as a module would ask the DNS for the name of its own address, and nobody answers here.
+WEB_SERVER = """
+import functools, http.server, socket, socketserver, sys
+class Server(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    address_family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=sys.argv[3])
+Server((sys.argv[1], int(sys.argv[2])), handler).serve_forever()
+"""
+
+
 def run(*words, check=True, timeout=60, **keywords):
     """A command with its output captured; an error shows the output."""
     result = subprocess.run([str(word) for word in words], stdin=subprocess.DEVNULL,
@@ -377,19 +388,19 @@ class Lab:
             self.gateway.sysctl(f"net.ipv6.conf.{key}.accept_dad", 0)
 
     def _link(self, host, inner, outer, address4, address6, gateway4, gateway6):
-        run("ip", "-n", host.name, "link", "add", inner, "address", MAC[inner], "type", "veth",
+        run("ip", "-n", host.name, "link", "add", "name", inner, "address", MAC[inner], "type", "veth",
             "peer", "name", outer, "address", MAC[outer], "netns", self.gateway.name)
         for space, interface in ((host, inner), (self.gateway, outer)):
             # A veth pair never computes checksums and passes 64 KB segments unless told not to.
             space.run("ethtool", "-K", interface, "tx", "off", "rx", "off", "tso", "off",
                       "gso", "off", "gro", "off", "sg", "off")
         self.gateway.sysctl(f"net.ipv6.conf.{outer}.disable_ipv6", 1)
-        run("ip", "-n", self.gateway.name, "link", "set", outer, "arp", "off", "promisc", "on", "up")
+        run("ip", "-n", self.gateway.name, "link", "set", "dev", outer, "arp", "off", "promisc", "on", "up")
         if not self.routed:  # both hosts in one network
             address4, address6 = f"10.1.0.{2 if inner == 'a' else 3}", f"fd00:1::{2 if inner == 'a' else 3}"
         run("ip", "-n", host.name, "addr", "add", f"{address4}/24", "dev", inner)
         run("ip", "-n", host.name, "addr", "add", f"{address6}/64", "dev", inner, "nodad")
-        run("ip", "-n", host.name, "link", "set", inner, "up")
+        run("ip", "-n", host.name, "link", "set", "dev", inner, "up")
         if self.routed:
             run("ip", "-n", host.name, "route", "add", "default", "via", gateway4)
             run("ip", "-n", host.name, "-6", "route", "add", "default", "via", gateway6)
@@ -419,12 +430,11 @@ class Lab:
         return 0
 
     def web_server(self, namespace, address, port=8000):
-        """python3 -m http.server; returns when it accepts connections."""
+        """Serves one page; returns when it accepts connections."""
         page = pathlib.Path(self.directory) / "www"
         page.mkdir(exist_ok=True)
         (page / "index.html").write_text("portcullis demo page\n")
-        namespace.start("/usr/bin/python3", "-m", "http.server", port, "--bind", address,
-                        "--directory", page)
+        namespace.start("/usr/bin/python3", "-c", WEB_SERVER, address, port, page)
         host = f"[{address}]" if ":" in address else address
         wait_until(lambda: namespace.run("curl", "-s", "-m", "2", f"http://{host}:{port}/",
                                          check=False).returncode == 0, "the web server answers")
