@@ -89,12 +89,16 @@ class FragmentTable {
     [[nodiscard]] static Key key_of(const rte_mbuf* mbuf);
     [[nodiscard]] std::uint32_t bucket_of(const Key& key) const;
     [[nodiscard]] std::uint32_t find_or_create(const Key& key, std::uint64_t now);
+    // False: its end contradicts what the other fragments said about the datagram's length.
+    [[nodiscard]] bool fits(Datagram& datagram, const PacketMeta& meta) const;
     // False: it overlaps a fragment that is already there.
     [[nodiscard]] bool insert(Datagram& datagram, rte_mbuf* mbuf);
     void refuse(Datagram& datagram, DropReason reason, WorkerCounters& counters);
     void remove(std::uint32_t index);
     void unlink_from_bucket(std::uint32_t index);
     [[nodiscard]] std::span<rte_mbuf* const> release(std::uint32_t index, WorkerCounters& counters);
+    // Moves the fragments into released_, in order, and returns how many.
+    std::uint32_t take_fragments(Datagram& datagram);
     void drop_fragments(Datagram& datagram, DropReason reason, WorkerCounters& counters);
 
     FragmentLimits limits_;

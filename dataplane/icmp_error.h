@@ -6,6 +6,7 @@
 #include "config/types.h"
 #include "dataplane/packet.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace dataplane {
@@ -35,7 +36,8 @@ class IcmpErrorLimiter {
     static constexpr std::uint64_t kPerSecond = 100;
     static constexpr std::uint64_t kBurstSize = 50;
 
-    explicit IcmpErrorLimiter(std::uint64_t tsc_hz) : ticks_per_token_(tsc_hz / kPerSecond) {}
+    explicit IcmpErrorLimiter(std::uint64_t tsc_hz)
+        : ticks_per_token_(std::max<std::uint64_t>(tsc_hz / kPerSecond, 1)) {}
 
     [[nodiscard]] bool allow(std::uint64_t now);
 
