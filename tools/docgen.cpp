@@ -3,7 +3,9 @@
 //
 // usage: docgen [--check] DIRECTORY
 #include "config/algorithms.h"
+#include "config/command.h"
 #include "config/error_code.h"
+#include "config/value.h"
 #include "dataplane/drop_reason.h"
 
 #include <fmt/format.h>
@@ -11,6 +13,7 @@
 #include <array>
 #include <fstream>
 #include <iostream>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -116,6 +119,101 @@ std::string algorithms_page() {
     return page;
 }
 
+// A cell of a Markdown table ends at a bar.
+std::string cell(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        if (c == '|') {
+            out += '\\';
+        }
+        out += c;
+    }
+    return out;
+}
+
+std::string value_of(const config::ParameterSpec& parameter) {
+    if (parameter.type == config::ValueType::kWord) {
+        return "the bare word";
+    }
+    return fmt::format("`{}`", cell(config::row_of(parameter.type).placeholder));
+}
+
+std::string presence_of(const config::ParameterSpec& parameter) {
+    std::string text = parameter.alternative ? "or" : parameter.required ? "required" : "optional";
+    if (parameter.repeatable) {
+        text += ", repeatable";
+    }
+    return text;
+}
+
+std::string parameter_table(std::span<const config::ParameterSpec> parameters) {
+    if (parameters.empty()) {
+        return "No parameters.\n\n";
+    }
+    std::string text = "| tag | value | | default | meaning |\n| --- | --- | --- | --- | --- |\n";
+    for (const config::ParameterSpec& parameter : parameters) {
+        text += fmt::format("| `{}` | {} | {} | {} | {} |\n",
+                            parameter.tag,
+                            value_of(parameter),
+                            presence_of(parameter),
+                            cell(parameter.default_value),
+                            cell(parameter.help));
+    }
+    return text + '\n';
+}
+
+std::string command_section(std::string_view context, const config::CommandSpec& spec) {
+    std::string text = fmt::format("### {} {}\n\n{}\n\n", context, spec.words(), spec.summary);
+    text += parameter_table(spec.parameters);
+    for (const std::string_view remark : spec.remarks) {
+        text += fmt::format("* {}\n", remark);
+    }
+    if (!spec.remarks.empty()) {
+        text += '\n';
+    }
+    if (!spec.examples.empty()) {
+        text += "```\n";
+        for (const std::string_view example : spec.examples) {
+            text += fmt::format("netsh ipsec {} {}\n", context, example);
+        }
+        text += "```\n\n";
+    }
+    return text;
+}
+
+std::string reference_page() {
+    std::string page{kGenerated};
+    page +=
+        "# Command reference\n\n"
+        "Words and tags may be shortened. `tag=value` in any order; a value without a tag fills "
+        "the first\nparameter, in the order of the table, that no tag fills. A parameter marked "
+        "`or` shares the place of\nthe one above it. Names are case-sensitive; words, tags and "
+        "keywords are not.\n\n"
+        "`netsh --json` in front of a show command prints it for programs.\n\n";
+    struct ContextRow {
+        config::Context context;
+        std::string_view word;
+        std::string_view text;
+    };
+    static constexpr auto kContexts = std::to_array<ContextRow>({
+        {config::Context::kStatic,
+         "static",
+         "The stored policies. A change of the assigned policy is in force when the command "
+         "returns."},
+        {config::Context::kDynamic,
+         "dynamic",
+         "The running configuration: in force at once, lost when the daemon stops."},
+    });
+    for (const ContextRow& row : kContexts) {
+        page += fmt::format("## {}\n\n{}\n\n", row.word, row.text);
+        for (const config::CommandSpec& spec : config::command_rows(row.context)) {
+            page += command_section(row.word, spec);
+        }
+    }
+    page.pop_back();  // one newline at the end of the file
+    return page;
+}
+
 struct Page {
     std::string_view file;
     std::string (*text)();
@@ -125,6 +223,7 @@ constexpr auto kPages = std::to_array<Page>({
     {"counters.md", counters_page},
     {"errors.md", errors_page},
     {"algorithms.md", algorithms_page},
+    {"netsh-reference.md", reference_page},
 });
 
 std::string read_file(const std::string& path) {
