@@ -48,6 +48,21 @@ rte_eth_conf device_conf(std::uint16_t rx_queues, const rte_eth_dev_info& info) 
     return conf;
 }
 
+// In-memory devices have no address. One made of the port's name is the same after a restart, so
+// that neighbours need not learn it again.
+config::MacAddress made_of(std::string_view name) {
+    std::uint64_t hash = 0xCBF29CE484222325;  // FNV-1a
+    for (const char c : name) {
+        hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001B3;
+    }
+    config::MacAddress mac;
+    for (std::size_t i = 0; i < mac.bytes.size(); ++i) {
+        mac.bytes[i] = static_cast<std::uint8_t>(hash >> (8 * i));
+    }
+    mac.bytes[0] = static_cast<std::uint8_t>((mac.bytes[0] & 0xFC) | 0x02);  // local, unicast
+    return mac;
+}
+
 // Drivers return -errno, some plain -1.
 std::string strerror_of(int result) {
     return result == -1 ? "the driver refused" : rte_strerror(-result);
@@ -207,6 +222,9 @@ Result<void> Port::set_address_filters() {
             return error(fmt::format("mac = {}: expected a unicast address", mac_.to_string()));
         }
         promiscuous |= rte_eth_dev_default_mac_addr_set(device_id_, &wanted) != 0;
+    } else if (mac_ == config::MacAddress{}) {
+        mac_ = made_of(config_.name);
+        promiscuous = true;
     }
     // Neighbour solicitations and the like arrive on multicast groups nobody joins for us.
     promiscuous |= rte_eth_allmulticast_enable(device_id_) != 0;

@@ -19,36 +19,34 @@ class ParsedPacket {
     ParsedPacket& operator=(const ParsedPacket&) = delete;
 
     void set(const config::MatchInput& input) {
-        block_.mbuf.buf_addr = block_.bytes.data();
-        block_.mbuf.data_off = 0;
-        block_.mbuf.priv_size = sizeof(dataplane::PacketMeta);
+        mbuf()->buf_addr = block_.data() + kBytesAt;
+        mbuf()->data_off = 0;
+        mbuf()->priv_size = sizeof(dataplane::PacketMeta);
         const bool v4 = input.source.family == config::Family::kIpv4;
-        block_.meta = {};
-        block_.meta.family = input.source.family;
-        block_.meta.l3_offset = 14;
-        block_.meta.protocol = input.protocol;
-        block_.meta.source_port = input.source_port;
-        block_.meta.destination_port = input.destination_port;
-        block_.meta.connection_bits = static_cast<std::uint8_t>(
+        dataplane::PacketMeta& meta = dataplane::meta_of(mbuf());
+        meta = {};
+        meta.family = input.source.family;
+        meta.l3_offset = kL3Offset;
+        meta.protocol = input.protocol;
+        meta.source_port = input.source_port;
+        meta.destination_port = input.destination_port;
+        meta.connection_bits = static_cast<std::uint8_t>(
             (input.lan ? dataplane::kConnLan : 0) | (input.dialup ? dataplane::kConnDialup : 0));
         const std::size_t length = v4 ? 4 : 16;
-        std::uint8_t* addresses = block_.bytes.data() + 14 + (v4 ? 12 : 8);
+        std::uint8_t* addresses = block_.data() + kBytesAt + kL3Offset + (v4 ? 12 : 8);
         std::memcpy(addresses, input.source.bytes.data(), length);
         std::memcpy(addresses + length, input.destination.bytes.data(), length);
     }
 
-    [[nodiscard]] rte_mbuf* mbuf() { return &block_.mbuf; }
-    [[nodiscard]] std::uint32_t row() const { return block_.meta.row; }
+    [[nodiscard]] rte_mbuf* mbuf() { return reinterpret_cast<rte_mbuf*>(block_.data()); }
+    [[nodiscard]] std::uint32_t row() { return dataplane::meta_of(mbuf()).row; }
 
   private:
-    struct Block {
-        rte_mbuf mbuf{};
-        dataplane::PacketMeta meta;  // rte_mbuf_to_priv: right after the mbuf
-        std::array<std::uint8_t, 64> bytes{};
-    };
-    static_assert(offsetof(Block, meta) == sizeof(rte_mbuf));
+    // The metadata follows the mbuf, as in a pool; 64 bytes of frame follow them.
+    static constexpr std::size_t kBytesAt = sizeof(rte_mbuf) + sizeof(dataplane::PacketMeta);
+    static constexpr std::uint16_t kL3Offset = 14;
 
-    Block block_;
+    alignas(RTE_CACHE_LINE_SIZE) std::array<std::uint8_t, kBytesAt + 64> block_{};
 };
 
 }  // namespace tests
