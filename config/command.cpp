@@ -9,7 +9,7 @@ namespace config {
 namespace {
 
 constexpr auto kGroups = std::to_array<GroupSpec>({
-    {Context::kStatic, "add", "Creates policies, filter lists, filters, filter actions and rules."},
+    {Context::kStatic, "add", "Creates policies, filter lists, filters, actions and rules."},
     {Context::kStatic, "delete", "Deletes policies, filter lists, filters, actions and rules."},
     {Context::kStatic, "set", "Changes policies, filter lists, filter actions and rules."},
     {Context::kStatic, "show", "Prints policies, filter lists, filter actions and rules."},

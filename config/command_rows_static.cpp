@@ -59,7 +59,7 @@ constexpr auto kRows = std::to_array<CommandSpec>({
      "delete",
      "all",
      true,
-     "Deletes all policies, filter lists and filter actions of the store.",
+     "Deletes everything in the store.",
      {},
      kDeleteAllRemarks,
      kDeleteAllExamples},

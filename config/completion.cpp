@@ -98,21 +98,16 @@ void offer_arguments(Completion& completion,
     }
 }
 
-void offer_words(Completion& completion, Context current, const Lookup& found, bool line_start) {
+// The words at `found`; where no word is typed yet (`first_word`), those of the contexts above too.
+void offer_words(Completion& completion, Context current, const Lookup& found, bool first_word) {
     if (const auto* context = std::get_if<FoundContext>(&found)) {
         for (const std::string_view word : first_words(context->context)) {
             offer(completion, word);
         }
-        offer(completion, "help");
-        if (line_start) {
-            for (Context above = current; above != Context::kRoot;) {
-                above = parent_context(above);
-                for (const std::string_view word : first_words(above)) {
-                    offer(completion, word);
-                }
-            }
-            for (const SessionVerbRow& row : session_verbs()) {
-                offer(completion, row.word);
+        for (Context above = current; first_word && above != Context::kRoot;) {
+            above = parent_context(above);
+            for (const std::string_view word : first_words(above)) {
+                offer(completion, word);
             }
         }
     } else if (const auto* group = std::get_if<FoundGroup>(&found)) {
@@ -153,7 +148,8 @@ Completion complete(Context context, std::string_view partial_line) {
         tokens = tokens.subspan(1);
     }
     const bool pushd = !tokens.empty() && equals_ignoring_case(tokens.front().value, "pushd");
-    const Lookup found = look_up(context, pushd ? tokens.subspan(1) : tokens);
+    const std::span<const Token> words = pushd ? tokens.subspan(1) : tokens;
+    const Lookup found = look_up(context, words);
     const auto* command = std::get_if<FoundCommand>(&found);
     if (tag) {
         const ParameterSpec* parameter =
@@ -162,9 +158,15 @@ Completion complete(Context context, std::string_view partial_line) {
             offer_values(completion, *parameter);
         }
     } else if (command != nullptr) {
-        offer_arguments(completion, *command->spec, tokens.subspan(command->words));
+        offer_arguments(completion, *command->spec, words.subspan(command->words));
     } else {
-        offer_words(completion, context, found, tokens.empty());
+        offer_words(completion, context, found, words.empty());
+    }
+    if (tokens.empty() && !tag) {
+        offer(completion, "help");
+        for (const SessionVerbRow& row : session_verbs()) {
+            offer(completion, row.word);
+        }
     }
     return completion;
 }

@@ -75,7 +75,8 @@ bool is_dns_name(std::string_view name) {
         }
         const bool digit = c >= '0' && c <= '9';
         const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        if ((!digit && !letter && c != '-' && c != '_') || ++label > 63) {
+        const bool hyphen = c == '-' && label > 0;
+        if ((!digit && !letter && !hyphen && c != '_') || ++label > 63) {
             return false;
         }
         only_digits = only_digits && digit;

@@ -158,7 +158,7 @@ std::string command_usage(const CommandSpec& spec) {
 }
 
 std::string command_help(const CommandSpec& spec) {
-    constexpr std::size_t kValueColumn = 24;
+    constexpr std::size_t kValueColumn = 26;
     std::string text = command_usage(spec);
     text += '\n';
     append_wrapped(text, spec.summary, 0, 0);

@@ -181,7 +181,7 @@ std::string join_arguments(std::span<const std::string> arguments) {
         }
         const std::size_t equals = argument.find('=');
         const bool own_quotes = argument.find('"') != std::string::npos;
-        if (own_quotes || equals + 1 == argument.size()) {
+        if (own_quotes || argument.ends_with('=')) {
             line += argument;
         } else if (equals == std::string::npos) {
             line += quote(argument);
