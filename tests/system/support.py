@@ -300,14 +300,12 @@ def toml_list(values):
 def gateway_toml(directory, prefix, ports, routes=(), memory_mb=128, extra=""):
     """`ports`: dictionaries of the keys of [[port]]."""
     lines = [
-        "[control]",
-        f'socket = "{directory}/control.sock"',
-        'group = ""',
+        "[gateway]",
+        f'control_socket = "{directory}/control.sock"',
+        'control_group = ""',
+        f'state_directory = "{directory}/state"',
         "",
-        "[store]",
-        f'directory = "{directory}/state"',
-        "",
-        "[dataplane]",
+        "[eal]",
         f"memory_mb = {memory_mb}",
         "hugepages = false",
         f'file_prefix = "{prefix}"',
