@@ -19,7 +19,8 @@ namespace dataplane {
 class AclEngine {
   public:
     // Rules (rows after expansion) one context gets at first, and all contexts of an engine
-    // together. Build time grows faster than linearly above the first (docs/performance.md).
+    // together. Build time grows faster than linearly above the first: one context of 10,000 IPv6
+    // rules builds in 4 s, one of 50,000 takes minutes.
     static constexpr std::size_t kSliceRules = 8192;
     static constexpr std::size_t kMaxRules = 500'000;
 

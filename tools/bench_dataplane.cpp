@@ -7,8 +7,9 @@
 // Pipeline::receive as a whole. `rx` is copying the frame into its buffer, as an in-memory device
 // does; `rest` is the whole minus parse, route and classify: fragments, exemptions, verdict, hit
 // counters, TTL, neighbour, Ethernet header, transmit buffer. Devices are not included. Table sizes
-// and families take turns in every round, so that noise of the machine meets all alike; printed are
-// the median and the first and ninth decile of the rounds. Cycles are ticks of the TSC.
+// and families take turns in every round, so that noise of the machine meets all alike. A round's
+// value is the median of its bursts, which a preempted burst does not move; printed are the median
+// and the first and ninth decile of the rounds. Cycles are ticks of the TSC.
 #include "dataplane/eal.h"
 #include "dataplane/packet_pool.h"
 #include "dataplane/parse.h"
@@ -217,16 +218,20 @@ class Bed {
     Bed& operator=(const Bed&) = delete;
 
     void run_round(unsigned bursts) {
-        std::array<std::uint64_t, kStages> ticks{};
+        std::array<std::vector<std::uint64_t>, kStages> ticks;
         for (unsigned i = 0; i < bursts; ++i) {
             run_stages(next_burst(), ticks);
             run_pipeline(next_burst(), ticks);
         }
-        for (unsigned stage = 0; stage < kStages; ++stage) {
-            samples_[stage].push_back(static_cast<double>(ticks[stage]) / (bursts * kBurst));
+        for (const Stage stage : {kRx, kParse, kRoute, kClassify, kPipeline}) {
+            std::vector<std::uint64_t>& of_bursts = ticks[stage];
+            const auto middle =
+                of_bursts.begin() + static_cast<std::ptrdiff_t>(of_bursts.size() / 2);
+            std::nth_element(of_bursts.begin(), middle, of_bursts.end());
+            samples_[stage].push_back(static_cast<double>(*middle) / kBurst);
         }
-        samples_[kRest].back() = samples_[kPipeline].back() - samples_[kParse].back()
-                                 - samples_[kRoute].back() - samples_[kClassify].back();
+        samples_[kRest].push_back(samples_[kPipeline].back() - samples_[kParse].back()
+                                  - samples_[kRoute].back() - samples_[kClassify].back());
     }
 
     // Ticks a packet at this fraction of the sorted rounds.
@@ -265,7 +270,7 @@ class Bed {
         }
     }
 
-    void run_stages(Burst burst, std::array<std::uint64_t, kStages>& ticks) {
+    void run_stages(Burst burst, std::array<std::vector<std::uint64_t>, kStages>& ticks) {
         std::array<dataplane::ParseResult, kBurst> results;
         std::array<std::uint64_t, 5> at{};
         at[0] = rte_rdtsc_precise();
@@ -286,15 +291,15 @@ class Bed {
         snapshot_.filters->lookup(burst);
         at[4] = rte_rdtsc_precise();
         for (unsigned stage = kRx; stage <= kClassify; ++stage) {
-            ticks[stage] += at[stage + 1] - at[stage];
+            ticks[stage].push_back(at[stage + 1] - at[stage]);
         }
     }
 
-    void run_pipeline(Burst burst, std::array<std::uint64_t, kStages>& ticks) {
+    void run_pipeline(Burst burst, std::array<std::vector<std::uint64_t>, kStages>& ticks) {
         receive(burst);
         const std::uint64_t began = rte_rdtsc_precise();
         pipeline_->receive(snapshot_, kLan, burst, began);
-        ticks[kPipeline] += rte_rdtsc_precise() - began;
+        ticks[kPipeline].push_back(rte_rdtsc_precise() - began);
         piped_ += burst.size();
         dataplane::TxBuffer& out = pipeline_->tx(kWan);
         forwarded_ += out.count;
