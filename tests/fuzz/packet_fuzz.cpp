@@ -56,7 +56,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                    mirror},
                   static_cast<std::uint8_t>(size % 4));
     while (size >= 3) {
-        const std::size_t length = std::min<std::size_t>((data[1] * 256U + data[2]) % 2048, size - 3);
+        const std::size_t length =
+            std::min<std::size_t>((data[1] * 256U + data[2]) % 2048, size - 3);
         feed(net, data[0], tests::Bytes(data + 3, data + 3 + length));
         settle(net);
         data += 3 + length;
