@@ -121,7 +121,10 @@ rte_mbuf* FakePool::make_segmented(std::span<const std::uint8_t> bytes, std::siz
         if (part == nullptr || size > rte_pktmbuf_tailroom(part)) {
             throw std::runtime_error("FakePool: no packet, or it is too small");
         }
-        std::memcpy(rte_pktmbuf_append(part, static_cast<std::uint16_t>(size)), bytes.data(), size);
+        std::copy_n(bytes.data(),
+                    size,
+                    reinterpret_cast<std::uint8_t*>(
+                        rte_pktmbuf_append(part, static_cast<std::uint16_t>(size))));
         bytes = bytes.subspan(size);
         if (head == nullptr) {
             head = part;
