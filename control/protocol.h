@@ -3,7 +3,7 @@
 //   request   {"id":1,"line":"show policy all","json":false,"secrets":false,"once":false}
 //             {"id":2,"complete":"ipsec static sh"}
 //   response  {"id":1,"code":0,"text":"...","prompt":"netsh ipsec static>","more":false}
-//             {"id":2,"code":0,"words":["show"]}
+//             {"id":2,"code":0,"from":13,"words":["show"]}
 //
 // A long text comes as several responses of one id, all but the last with more = true. Responses
 // come in the order of the requests.
@@ -11,6 +11,7 @@
 
 #include "config/result.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,6 +35,8 @@ struct ResponseMessage {
     std::string prompt;
     bool more = false;
     std::vector<std::string> words;  // of a completion
+    std::size_t from = 0;            // byte of the line that the words would replace
+    bool completion = false;
 };
 
 [[nodiscard]] config::Result<RequestMessage> parse_request(std::string_view body);

@@ -1,0 +1,32 @@
+// How objects look in listings: labels and order of netsh, stable keys of the JSON form.
+#pragma once
+
+#include "config/policy.h"
+#include "config/policy_store.h"
+#include "control/listing.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace control {
+
+[[nodiscard]] std::string time_text(std::int64_t unix_time);  // "2026-03-01 12:00:00", local time
+[[nodiscard]] std::string_view action_text(config::Action action);  // "NEGOTIATE SECURITY"
+[[nodiscard]] std::string_view connection_text(config::ConnectionType type);  // "LAN"
+[[nodiscard]] std::string protocol_text(std::uint8_t protocol);               // "TCP", "ANY", "89"
+[[nodiscard]] std::string port_text(const config::PortRange& port);           // "ANY", "445", "1-2"
+[[nodiscard]] std::string address_text(const config::FilterAddress& address);
+[[nodiscard]] std::string tunnel_text(const config::TunnelEndpoint& tunnel);
+
+void describe_modified(Listing& listing, std::int64_t unix_time);
+void describe_filter(Listing& listing, const config::FilterSpec& spec);
+void describe_mm_offers(Listing& listing, const std::vector<config::MmOffer>& offers);
+void describe_qm_offers(Listing& listing, const std::vector<config::QmOffer>& offers, bool pfs);
+void describe_auth(Listing& listing,
+                   const std::vector<config::AuthMethod>& methods,
+                   bool show_secrets);
+void describe_tunnel(Listing& listing, const config::TunnelEndpoint& tunnel);
+
+}  // namespace control
