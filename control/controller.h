@@ -81,6 +81,8 @@ class Controller {
                  Done done);
 
     [[nodiscard]] const DynamicState& dynamic_state() const;
+    // Names of what exists, for completion.
+    [[nodiscard]] std::vector<std::string> object_names(config::ObjectKind kind) const;
 
   private:
     class Impl;

@@ -1,28 +1,37 @@
 // What one connection remembers between lines: the context it is in and the contexts it has pushed.
-// Knows the words of netsh itself (.., pushd, popd, help, contexts); everything else is a command.
+// Carries out netsh's own words (contexts, .., pushd, popd, help); a command is handed on parsed.
 #pragma once
 
+#include "config/command_line.h"
+
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace control {
 
-enum class Context : unsigned char { kRoot, kIpsec, kStatic, kDynamic };
-
 class Session {
   public:
-    [[nodiscard]] Context context() const { return context_; }
-    [[nodiscard]] std::string_view prompt() const;  // "netsh ipsec static>"
+    static constexpr std::size_t kMaxPushed = 64;
 
-    void enter(Context context) { context_ = context; }
-    void up();
-    void push() { stack_.push_back(context_); }
-    [[nodiscard]] bool pop();  // false: nothing was pushed
+    struct Outcome {
+        // Set: the line is this command, still to be executed. Else `ok` and `text` are the reply.
+        std::optional<config::ParsedCommand> command;
+        bool ok = true;
+        std::string text;
+    };
+    [[nodiscard]] Outcome interpret(std::string_view line);
+
+    [[nodiscard]] config::Context context() const { return context_; }
+    [[nodiscard]] std::string prompt() const;  // "netsh ipsec static>"
 
   private:
-    Context context_ = Context::kRoot;
-    std::vector<Context> stack_;
+    [[nodiscard]] Outcome run(const config::SessionCommand& command);
+
+    config::Context context_ = config::Context::kRoot;
+    std::vector<config::Context> pushed_;
 };
 
 }  // namespace control

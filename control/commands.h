@@ -1,0 +1,70 @@
+// Handlers of the commands: one row per CommandId. A handler checks, changes the store or the
+// dynamic state, and returns what a show command prints. When it fails, the controller undoes what
+// it did to the store; the dynamic state is changed only after everything that can fail.
+#pragma once
+
+#include "config/command.h"
+#include "config/policy_store.h"
+#include "config/result.h"
+#include "control/dataplane_handle.h"
+#include "control/dynamic_state.h"
+#include "control/listing.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace control {
+
+using ResolvedNames = std::map<std::string, config::Result<std::vector<config::IpAddress>>>;
+
+struct CommandContext {
+    config::PolicyStore& store;
+    DynamicState& dynamic;
+    const DataplaneHandle& dataplane;
+    const ResolvedNames& names;  // every DNS name on the lines of the batch
+    std::string store_name;      // "Local Store <HOST>"
+    std::int64_t now = 0;        // Unix time of the batch
+    bool json = false;
+    bool show_secrets = false;
+    bool once = false;
+
+    // What a handler says besides its text.
+    std::vector<std::string> notes;
+    std::vector<config::Guid> touched;  // policies, lists and actions that were changed
+    bool reassigned = false;            // another policy, or none, is assigned now
+    bool dynamic_rules_changed = false;
+    // Part of the request was refused; what was done stays. Exit code 1.
+    std::optional<config::Error> refused;
+
+    [[nodiscard]] Listing listing(const config::Arguments& arguments) const;
+    // Addresses of a DNS name; none for every other form.
+    [[nodiscard]] config::Result<std::vector<config::IpAddress>> addresses_of(
+        const config::AddressSyntax& address) const;
+};
+
+using CommandResult = config::Result<std::string>;
+using CommandHandler = CommandResult (*)(CommandContext&, const config::Arguments&);
+
+struct HandlerRow {
+    config::CommandId id;
+    CommandHandler handler;
+};
+
+[[nodiscard]] CommandHandler find_handler(config::CommandId id);
+
+// The rows of each file; find_handler() looks through all of them.
+[[nodiscard]] std::span<const HandlerRow> static_filter_handlers();
+[[nodiscard]] std::span<const HandlerRow> static_action_handlers();
+[[nodiscard]] std::span<const HandlerRow> static_policy_handlers();
+[[nodiscard]] std::span<const HandlerRow> static_rule_handlers();
+[[nodiscard]] std::span<const HandlerRow> static_store_handlers();
+[[nodiscard]] std::span<const HandlerRow> dynamic_policy_handlers();
+[[nodiscard]] std::span<const HandlerRow> dynamic_rule_handlers();
+[[nodiscard]] std::span<const HandlerRow> dynamic_show_handlers();
+
+}  // namespace control
