@@ -118,22 +118,6 @@ class RuleSelection {
                        && tunnel_->endpoint == rule.tunnel.endpoint));
     }
 
-    // A DNS name selects what was made from it; only if nothing was, its addresses of today.
-    void settle_names(const std::vector<DynamicRule>& rules) {
-        const auto stored = [&](const std::string& name,
-                                config::FilterAddress config::FilterSpec::*member) {
-            return std::any_of(rules.begin(), rules.end(), [&](const DynamicRule& rule) {
-                return (rule.spec.*member).dns_name == name;
-            });
-        };
-        if (!stored(pattern_.source.dns_name, &config::FilterSpec::source)) {
-            pattern_.source.dns_name.clear();
-        }
-        if (!stored(pattern_.destination.dns_name, &config::FilterSpec::destination)) {
-            pattern_.destination.dns_name.clear();
-        }
-    }
-
   private:
     config::FilterPattern pattern_;
     std::optional<config::ConnectionType> connection_type_;
@@ -145,11 +129,10 @@ Error rule_not_found() {
 }
 
 CommandResult delete_rule(CommandContext& context, const Arguments& arguments) {
-    Result<RuleSelection> selection = RuleSelection::make(context, arguments);
+    const Result<RuleSelection> selection = RuleSelection::make(context, arguments);
     if (!selection) {
         return selection.error();
     }
-    selection->settle_names(context.dynamic.rules);
     const std::size_t removed = std::erase_if(
         context.dynamic.rules, [&](const DynamicRule& rule) { return selection->contains(rule); });
     if (removed == 0) {
@@ -163,11 +146,10 @@ CommandResult delete_rule(CommandContext& context, const Arguments& arguments) {
 }
 
 CommandResult set_rule(CommandContext& context, const Arguments& arguments) {
-    Result<RuleSelection> selection = RuleSelection::make(context, arguments);
+    const Result<RuleSelection> selection = RuleSelection::make(context, arguments);
     if (!selection) {
         return selection.error();
     }
-    selection->settle_names(context.dynamic.rules);
     std::vector<std::pair<std::size_t, DynamicRule>> changed;
     for (std::size_t i = 0; i < context.dynamic.rules.size(); ++i) {
         if (!selection->contains(context.dynamic.rules[i])) {
@@ -227,11 +209,10 @@ bool has_action(const Arguments& arguments, std::string_view tag, config::Action
 }
 
 CommandResult show_rule(CommandContext& context, const Arguments& arguments) {
-    Result<RuleSelection> selection = RuleSelection::make(context, arguments);
+    const Result<RuleSelection> selection = RuleSelection::make(context, arguments);
     if (!selection) {
         return selection.error();
     }
-    selection->settle_names(context.dynamic.rules);
     const std::optional<config::RuleType> type = arguments.keyword<config::RuleType>("type");
     Listing listing = context.listing(arguments);
     std::size_t shown = 0;

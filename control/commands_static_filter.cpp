@@ -163,7 +163,7 @@ Result<std::vector<Filter>> candidates(const config::PolicyStore& store,
                                        const FilterList& list,
                                        const config::FilterPattern& pattern) {
     const auto exact = [](const config::AddressPattern& side) {
-        return !side.any_of.empty() && !side.any_prefix && side.dns_name.empty();
+        return !side.any_of.empty() && side.dns_name.empty();
     };
     if (!exact(pattern.source) || !exact(pattern.destination)) {
         return store.filters(list.guid);
@@ -182,27 +182,12 @@ Result<std::vector<Filter>> candidates(const config::PolicyStore& store,
     return found;
 }
 
-// A DNS name means the filters stored under it; only if there are none, its addresses of today.
-void prefer_stored_name(config::AddressPattern& side,
-                        const std::vector<Filter>& filters,
-                        config::FilterAddress config::FilterSpec::*member) {
-    if (side.dns_name.empty()) {
-        return;
-    }
-    for (const Filter& filter : filters) {
-        if ((filter.spec.*member).dns_name == side.dns_name) {
-            return;
-        }
-    }
-    side.dns_name.clear();
-}
-
 CommandResult delete_filter(CommandContext& context, const Arguments& arguments) {
     const Result<FilterList> list = context.store.find_filter_list(*arguments.text("filterlist"));
     if (!list) {
         return list.error();
     }
-    Result<config::FilterPattern> pattern = filter_pattern(context, arguments);
+    const Result<config::FilterPattern> pattern = filter_pattern(context, arguments);
     if (!pattern) {
         return pattern.error();
     }
@@ -210,8 +195,6 @@ CommandResult delete_filter(CommandContext& context, const Arguments& arguments)
     if (!filters) {
         return filters.error();
     }
-    prefer_stored_name(pattern->source, *filters, &config::FilterSpec::source);
-    prefer_stored_name(pattern->destination, *filters, &config::FilterSpec::destination);
     std::size_t removed = 0;
     for (const Filter& filter : *filters) {
         if (!config::matches(*pattern, filter.spec)) {
