@@ -199,9 +199,14 @@ Result<std::unique_ptr<Eal>> Eal::start(const config::GatewayConfig& config) {
 }
 
 Eal::~Eal() {
-    if (rte_lcore_count() != 0) {
-        rte_eal_cleanup();
+    if (rte_lcore_count() == 0) {
+        return;
     }
+    const std::string runtime_directory = rte_eal_get_runtime_dir();
+    rte_eal_cleanup();
+    // DPDK makes it even when it has nothing to put there. Not empty: not only ours.
+    std::error_code ignored;
+    std::filesystem::remove(runtime_directory, ignored);
 }
 
 }  // namespace dataplane
