@@ -129,8 +129,7 @@ def transit(lab):
     row("ping A -> B, IPv4, blocked", (got := lab.ping(B4, 3)) == 0, f"{got} of 3")
     row("ping A -> B, IPv6, blocked", (got := lab.ping(B6, 3)) == 0, f"{got} of 3")
     netsh(lab, "ipsec dynamic show qmfilter all", show=True)
-    filters = {item["description"]: item["packets"]
-               for item in lab.daemon.json("dynamic show qmfilter all")["filters"]}
+    filters = lab.daemon.hits()
     row("hit counters of the filters", all(filters.get(name, 0) > 0 for name in ("http", "ping")),
         ", ".join(f"{name} {count}" for name, count in filters.items()))
 
@@ -180,19 +179,12 @@ def counters(lab):
     heading("5. What the gateway saw")
     netsh(lab, "ipsec dynamic show ports", show=True)
     netsh(lab, "ipsec dynamic show drops", show=True)
-    gateway = lab.daemon.json("dynamic show stats")["gateway"]
-
-    def balance():
-        gateway.update(lab.daemon.json("dynamic show stats")["gateway"])
-        return (gateway["received"] + gateway["injected"]
-                == gateway["transmitted"] + gateway["dropped"] + gateway["to_control"]
-                + gateway["held"])
-
     with contextlib.suppress(AssertionError):
-        support.wait_until(balance, "both sides are equal", 3)
-    row("received + injected = transmitted + dropped + to control + held", balance(),
-        f"{gateway['received']} + {gateway['injected']} = {gateway['transmitted']} + "
-        f"{gateway['dropped']} + {gateway['to_control']} + {gateway['held']}")
+        support.wait_until(lab.daemon.conserved, "both sides are equal", 3)
+    came, went = lab.daemon.balance()
+    row("what came in = what became of it", sum(came.values()) == sum(went.values()),
+        " + ".join(f"{name} {count}" for name, count in came.items()) + " = "
+        + " + ".join(f"{name} {count}" for name, count in went.items()))
     row("the daemon stops cleanly", lab.daemon.stop() == 0)
 
 

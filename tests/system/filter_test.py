@@ -12,12 +12,6 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 
-def hits(lab):
-    """Packets each filter decided, by its description."""
-    return {row["description"]: row["packets"]
-            for row in lab.daemon.json("dynamic show qmfilter all")["filters"]}
-
-
 @case
 def without_a_policy_everything_passes(lab):
     assert lab.ping(B4) == 3 and lab.ping(B6) == 3 and lab.curl(B4) and lab.curl(B6)
@@ -29,7 +23,7 @@ def a_block_is_in_force_when_its_command_returns(lab):
     assert not lab.curl(B4, seconds=1)
     assert not lab.curl(B6, seconds=1)
     assert lab.ping(B4) == 3 and lab.ping(B6) == 3
-    assert hits(lab)["web"] > 0
+    assert lab.daemon.hits()["web"] > 0
 
 
 @case
@@ -49,7 +43,7 @@ def the_more_specific_filter_wins(lab):
     lab.daemon.static("add rule name=r2 policy=p filterlist=ok filteraction=let")
     assert lab.curl(B4)
     assert not lab.curl(B6, seconds=1)
-    assert hits(lab)["exception"] > 0
+    assert lab.daemon.hits()["exception"] > 0
     lab.daemon.static("set rule name=r2 policy=p activate=no")
     assert not lab.curl(B4, seconds=1)
     lab.daemon.static("delete rule name=r2 policy=p")
@@ -94,7 +88,7 @@ def a_filter_for_me_decides_about_the_gateways_own_traffic(lab):
     assert lab.curl(GW_A4, 2222)
     lab.block_policy("srcaddr=any dstaddr=me protocol=tcp dstport=2222 description=own")
     assert not lab.curl(GW_A4, 2222, seconds=1)
-    assert hits(lab)["own"] > 0
+    assert lab.daemon.hits()["own"] > 0
     assert lab.curl(B4), "transit is no traffic of me"
     assert lab.ping(GW_A4) == 3
     assert lab.ping(GW_A6) == 3
@@ -113,9 +107,7 @@ def a_block_from_me_stops_what_the_gateway_itself_sends(lab):
 def negotiate_without_key_exchange_drops_with_its_own_reason(lab):
     lab.block_policy(f"srcaddr={A4} dstaddr={B4} protocol=icmp", action="negotiate")
     assert lab.ping(B4, 2) == 0
-    rows = {row["reason"]: row["packets"]
-            for row in lab.daemon.json("dynamic show drops")["drops"]}
-    assert rows["negotiate-no-sa"] >= 2
+    assert lab.daemon.drops()["negotiate-no-sa"] >= 2
 
 
 @case
@@ -199,9 +191,7 @@ def overlapping_fragments_drop_the_whole_datagram(lab):
         ether / IP(src=A4, dst=B4, id=99, proto=17, flags=0, frag=100) / Raw(body[800:1600]),
     ]
     assert arrived(lab, frames) == 0
-    rows = {row["reason"]: row["packets"]
-            for row in lab.daemon.json("dynamic show drops")["drops"]}
-    assert rows["fragment-overlap"] >= 1
+    assert lab.daemon.drops()["fragment-overlap"] >= 1
 
 
 @case

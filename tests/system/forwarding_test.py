@@ -107,13 +107,8 @@ def no_route_gets_unreachable(lab):
               / UDP(sport=4000, dport=4001) / Raw(b"lost"))
     reply = wire.find(lambda p: ICMP in p and p[ICMP].type == 3)
     assert reply is not None and reply[ICMP].code in (0, 1), reply
-    assert dict(drops(lab))["no-route"] >= 1
+    assert lab.daemon.drops()["no-route"] >= 1
     wire.close()
-
-
-def drops(lab):
-    return [(row["reason"], row["packets"]) for row in
-            lab.daemon.json("dynamic show drops")["drops"]]
 
 
 @case
@@ -153,7 +148,7 @@ def path_mtu_discovery_lets_tcp_through(lab):
 def martians_and_broken_headers_are_dropped_with_their_reason(lab):
     wire, receiver = support.Wire(lab.a, "a"), support.Wire(lab.b, "b")
     ether = Ether(dst=MAC["gwa"], src=MAC["a"])
-    before = dict(drops(lab))
+    before = lab.daemon.drops()
     expected = {
         "martian-source": ether / IP(src="127.0.0.1", dst=B4) / UDP(dport=4003),
         "spoofed-me": ether / IP(src=GW_B4, dst=B4) / UDP(dport=4003),
@@ -169,7 +164,7 @@ def martians_and_broken_headers_are_dropped_with_their_reason(lab):
     for packet in expected.values():
         wire.send(packet)
     support.wait_until(
-        lambda: all(dict(drops(lab))[reason] > before.get(reason, 0) for reason in expected),
+        lambda: all(lab.daemon.drops()[reason] > before.get(reason, 0) for reason in expected),
         "each reason is counted: " + ", ".join(expected), 5)
     assert receiver.find(lambda p: UDP in p and p[UDP].dport == 4003, 0.3) is None
     wire.close()
@@ -178,15 +173,7 @@ def martians_and_broken_headers_are_dropped_with_their_reason(lab):
 
 @case
 def what_came_in_went_out_or_was_counted(lab):
-    support.wait_until(lambda: conserved(lab), "conservation", 5)
-
-
-def conserved(lab):
-    stats = lab.daemon.json("dynamic show stats")
-    gateway = stats["gateway"]
-    return (gateway["received"] + gateway["injected"]
-            == gateway["transmitted"] + gateway["dropped"] + gateway["to_control"]
-            + gateway["held"])
+    support.wait_until(lab.daemon.conserved, "conservation", 5)
 
 
 if __name__ == "__main__":

@@ -225,6 +225,34 @@ class Daemon:
     def json(self, line):
         return json.loads(self.netsh("--json", "ipsec", *shell_words(line)).stdout)
 
+    def gateway(self):
+        """The gateway's part of show stats."""
+        return self.json("dynamic show stats")["gateway"][0]
+
+    def drops(self):
+        """Packets dropped, by reason."""
+        return {row["reason"]: row["packets"]
+                for row in self.json("dynamic show drops")["drops"]}
+
+    def hits(self):
+        """Packets each filter in force has decided, by its description."""
+        return {row["description"]: row["packets"]
+                for row in self.json("dynamic show qmfilter all")["qm_filters"]}
+
+    def balance(self):
+        """What came in and what became of it; equal sums unless packets are on their way."""
+        gateway, ports = self.gateway(), self.json("dynamic show ports")["ports"]
+        came = {"received": sum(port["rx_packets"] for port in ports),
+                "injected": gateway["injected"]}
+        went = {"transmitted": sum(port["tx_packets"] for port in ports),
+                "dropped": gateway["dropped"], "to control": gateway["to_control"],
+                "held": gateway["held"]}
+        return came, went
+
+    def conserved(self):
+        came, went = self.balance()
+        return sum(came.values()) == sum(went.values())
+
     def stop(self):
         """SIGTERM, as systemd stops it. Returns the exit code."""
         self.process.terminate()
@@ -297,7 +325,7 @@ def toml_list(values):
     return "[" + ", ".join(f'"{value}"' for value in values) + "]"
 
 
-def gateway_toml(directory, prefix, ports, routes=(), memory_mb=128, extra=""):
+def gateway_toml(directory, prefix, ports, routes=(), memory_mb=512):
     """`ports`: dictionaries of the keys of [[port]]."""
     lines = [
         "[gateway]",
@@ -309,8 +337,6 @@ def gateway_toml(directory, prefix, ports, routes=(), memory_mb=128, extra=""):
         f"memory_mb = {memory_mb}",
         "hugepages = false",
         f'file_prefix = "{prefix}"',
-        "mbufs = 16384",
-        extra,
         "",
     ]
     for port in ports:

@@ -75,7 +75,7 @@ class Traffic:
 def a_thousand_swaps_lose_nothing_that_both_tables_permit(lab):
     assert lab.ping(B4) == 3  # neighbours are known
     lab.block_policy(f"srcaddr={A4} dstaddr={B4} protocol=udp dstport=7999")
-    first = lab.daemon.json("dynamic show stats")["gateway"]["revision"]
+    first = lab.daemon.gateway()["revision"]
     traffic = Traffic(lab)
     connection = support.Connection(lab.daemon.socket_path)
     traffic.start()
@@ -89,7 +89,7 @@ def a_thousand_swaps_lose_nothing_that_both_tables_permit(lab):
     elapsed = time.monotonic() - started
     traffic.stop()
     connection.close()
-    revisions = lab.daemon.json("dynamic show stats")["gateway"]["revision"] - first
+    revisions = lab.daemon.gateway()["revision"] - first
     sent, received = traffic.sent[PERMITTED_PORT], traffic.received[PERMITTED_PORT]
     toggled = len(traffic.received[TOGGLED_PORT])
     support.figure(f"{SWAPS} swaps in {elapsed:.1f} s ({1000 * elapsed / SWAPS:.1f} ms each), "
@@ -103,22 +103,11 @@ def a_thousand_swaps_lose_nothing_that_both_tables_permit(lab):
 
 @case
 def received_is_transmitted_plus_dropped_by_reason(lab):
-    def balance():
-        gateway = lab.daemon.json("dynamic show stats")["gateway"]
-        drops = lab.daemon.json("dynamic show drops")["drops"]
-        ports = lab.daemon.json("dynamic show ports")["ports"]
-        received = sum(port["rx_packets"] for port in ports)
-        transmitted = sum(port["tx_packets"] for port in ports)
-        dropped = sum(row["packets"] for row in drops)
-        missed = sum(port["device_missed"] for port in ports)
-        return (received + gateway["injected"],
-                transmitted + dropped + gateway["to_control"] + gateway["held"], missed, drops)
-
-    support.wait_until(lambda: balance()[0] == balance()[1], "both sides are equal", 5)
-    left, right, missed, drops = balance()
-    nonzero = {row["reason"]: row["packets"] for row in drops if row["packets"]}
-    support.figure(f"received + injected = {left}; transmitted + dropped + to control + held = "
-                   f"{right}; drops {nonzero}; missed by the device {missed}")
+    support.wait_until(lab.daemon.conserved, "both sides are equal", 5)
+    came, went = lab.daemon.balance()
+    nonzero = {reason: count for reason, count in lab.daemon.drops().items() if count}
+    missed = sum(port["device_missed"] for port in lab.daemon.json("dynamic show ports")["ports"])
+    support.figure(f"{came} = {went}; drops {nonzero}; missed by the device {missed}")
     assert set(nonzero) <= {"filter-block"} | {"unknown-ethertype", "blackhole", "no-host-path",
                                                "martian-source", "martian-destination"}, nonzero
 

@@ -64,14 +64,10 @@ def a_vlan_tag_hides_nothing_from_the_filter(lab):
     for tags in (Dot1Q(vlan=7), Dot1Q(vlan=7) / Dot1Q(vlan=8)):
         ether = Ether(dst=MAC["b"], src=MAC["a"]) / tags
         blocked = ether / IP(src=LEFT4, dst=RIGHT4) / UDP(sport=900, dport=7001) / Raw(b"no")
-        before = {row["reason"]: row["packets"]
-                  for row in lab.daemon.json("dynamic show drops")["drops"]}["filter-block"]
+        before = lab.daemon.drops()["filter-block"]
         assert crosses(lab, blocked) is None
-        support.wait_until(
-            lambda before=before: {
-                row["reason"]: row["packets"]
-                for row in lab.daemon.json("dynamic show drops")["drops"]
-            }["filter-block"] > before, "the tagged packet is counted as blocked", 3)
+        support.wait_until(lambda before=before: lab.daemon.drops()["filter-block"] > before,
+                           "the tagged packet is counted as blocked", 3)
 
 
 if __name__ == "__main__":
