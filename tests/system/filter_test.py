@@ -232,7 +232,7 @@ def icmp_errors_of_the_gateway_are_sent_for_permitted_packets_only(lab):
 
 
 if __name__ == "__main__":
-    with support.Lab() as the_lab:
+    with support.Lab(device=support.af_xdp) as the_lab:
         the_lab.daemon.start()
         the_lab.web_server(the_lab.b, B4)
         the_lab.web_server(the_lab.b, B6)

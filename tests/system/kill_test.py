@@ -105,7 +105,7 @@ def main():
     directory = tempfile.mkdtemp(prefix="portcullis-")
     prefix = f"pckill{os.getpid() % 100000}"
     daemon = support.Daemon(None, directory,
-                            support.gateway_toml(directory, prefix, PORTS, memory_mb=64))
+                            support.gateway_toml(directory, prefix, PORTS, memory_mb=64, mbufs=2048))
     acknowledged = extra = failed = step = 0
     started = time.monotonic()
     try:

@@ -25,7 +25,7 @@ def box(toml=None):
     directory = tempfile.mkdtemp(prefix="portcullis-")
     prefix = f"pclife{os.getpid() % 100000}"
     daemon = support.Daemon(None, directory,
-                            toml or support.gateway_toml(directory, prefix, PORTS, memory_mb=64))
+                            toml or support.gateway_toml(directory, prefix, PORTS, memory_mb=64, mbufs=2048))
     try:
         yield daemon
     finally:

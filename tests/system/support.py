@@ -325,7 +325,7 @@ def toml_list(values):
     return "[" + ", ".join(f'"{value}"' for value in values) + "]"
 
 
-def gateway_toml(directory, prefix, ports, routes=(), memory_mb=512):
+def gateway_toml(directory, prefix, ports, routes=(), memory_mb=512, mbufs=16384):
     """`ports`: dictionaries of the keys of [[port]]."""
     lines = [
         "[gateway]",
@@ -335,6 +335,7 @@ def gateway_toml(directory, prefix, ports, routes=(), memory_mb=512):
         "",
         "[eal]",
         f"memory_mb = {memory_mb}",
+        f"mbufs = {mbufs}",
         "hugepages = false",
         f'file_prefix = "{prefix}"',
         "",
@@ -356,6 +357,12 @@ def gateway_toml(directory, prefix, ports, routes=(), memory_mb=512):
     return "\n".join(lines)
 
 
+def af_xdp(number, interface):
+    # The kernel's af_packet fan-out, which DPDK always asks for, reassembles IPv4 fragments before
+    # anybody sees them. AF_XDP does not.
+    return f"net_af_xdp{number},iface={interface},force_copy=1"
+
+
 def af_packet(number, interface):
     # A long ring: a busy machine that does not schedule the worker for a while must not lose frames.
     return f"net_af_packet{number},iface={interface},framecnt=4096,qdisc_bypass=1"
@@ -364,13 +371,15 @@ def af_packet(number, interface):
 class Lab:
     """Hosts A and B, the gateway between them and its daemon. Use it in a with statement."""
 
-    def __init__(self, names=("a", "gw", "b"), prefix=None, routed=True, ports=None):
+    def __init__(self, names=("a", "gw", "b"), prefix=None, routed=True, ports=None,
+                 device=af_packet):
         self.tag = prefix or f"pc{os.getpid() % 100000}"
         self.stack = contextlib.ExitStack()
         self.names = [f"{self.tag}-{name}" for name in names]
         self.file_prefix = f"{self.tag}-{random.randrange(1 << 30):x}"
         self.routed = routed
         self.port_options = ports or {}
+        self.device = device
         self.daemon = None
 
     def __enter__(self):
@@ -424,16 +433,17 @@ class Lab:
             address4, address6 = f"10.1.0.{2 if inner == 'a' else 3}", f"fd00:1::{2 if inner == 'a' else 3}"
         run("ip", "-n", host.name, "addr", "add", f"{address4}/24", "dev", inner)
         run("ip", "-n", host.name, "addr", "add", f"{address6}/64", "dev", inner, "nodad")
-        run("ip", "-n", host.name, "link", "set", "dev", inner, "up")
+        mtu = self.port_options.get(inner, {}).get("mtu", 1500)
+        run("ip", "-n", host.name, "link", "set", "dev", inner, "mtu", mtu, "up")
         if self.routed:
             run("ip", "-n", host.name, "route", "add", "default", "via", gateway4)
             run("ip", "-n", host.name, "-6", "route", "add", "default", "via", gateway6)
 
     def toml(self):
         ports = [
-            {"name": "a", "device": af_packet(0, "gwa"),
+            {"name": "a", "device": self.device(0, "gwa"),
              "addresses": [f"{GW_A4}/24", f"{GW_A6}/64"]},
-            {"name": "b", "device": af_packet(1, "gwb"),
+            {"name": "b", "device": self.device(1, "gwb"),
              "addresses": [f"{GW_B4}/24", f"{GW_B6}/64"]},
         ]
         if not self.routed:
