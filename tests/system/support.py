@@ -235,9 +235,11 @@ class Daemon:
                 for row in self.json("dynamic show drops")["drops"]}
 
     def hits(self):
-        """Packets each filter in force has decided, by its description."""
-        return {row["description"]: row["packets"]
-                for row in self.json("dynamic show qmfilter all")["qm_filters"]}
+        """Packets that the filters in force have decided, summed by their description."""
+        sums = {}
+        for row in self.json("dynamic show qmfilter all")["qm_filters"]:
+            sums[row["description"]] = sums.get(row["description"], 0) + row["packets"]
+        return sums
 
     def balance(self):
         """What came in and what became of it; equal sums unless packets are on their way."""
