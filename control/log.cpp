@@ -86,7 +86,9 @@ void write(Level level, Category category, const void* key, std::string_view tex
     static RepeatLimiter limiter;
 
     const std::scoped_lock lock(mutex);
-    const RepeatLimiter::Answer answer = limiter.admit(key, std::chrono::steady_clock::now());
+    const RepeatLimiter::Answer answer = key == nullptr
+                                             ? RepeatLimiter::Answer{true, 0}
+                                             : limiter.admit(key, std::chrono::steady_clock::now());
     if (!answer.pass) {
         return;
     }

@@ -47,7 +47,8 @@ class RepeatLimiter {
     std::unordered_map<const void*, State> states_;
 };
 
-// `key` identifies the message for limiting: the address of its format string.
+// `key` identifies the message for limiting: the address of its format string. A message without
+// key, as of the audit trail, is never limited.
 void write(Level level, Category category, const void* key, std::string_view text);
 [[nodiscard]] bool enabled(Level level);
 

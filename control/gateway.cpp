@@ -1,0 +1,219 @@
+// Gateway: see gateway.h.
+#include "control/gateway.h"
+
+#include "control/dataplane_report.h"
+#include "control/log.h"
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace control {
+
+namespace {
+
+using config::Result;
+
+// The port a route of the file leaves through, as dataplane::make_routes() decides it.
+bool leaves_through(const config::RouteConfig& route, const config::PortConfig& port) {
+    if (!route.port.empty()) {
+        return route.port == port.name;
+    }
+    return route.via
+           && std::any_of(
+               port.addresses.begin(), port.addresses.end(), [&](const config::IpPrefix& prefix) {
+                   return prefix.contains(*route.via);
+               });
+}
+
+TapConfig tap_config(const config::GatewayConfig& config,
+                     const config::PortConfig& port,
+                     const dataplane::PortInfo& info) {
+    TapConfig tap;
+    tap.interface = port.host_interface.empty() ? "pc-" + port.name : port.host_interface;
+    tap.mac = info.mac;
+    tap.mtu = info.mtu;
+    tap.addresses = info.addresses;
+    for (const config::RouteConfig& route : config.routes) {
+        if (leaves_through(route, port)) {
+            tap.routes.push_back(route);
+        }
+    }
+    return tap;
+}
+
+}  // namespace
+
+class Gateway::Sink final : public TableSink {
+  public:
+    explicit Sink(dataplane::Dataplane& dataplane) : dataplane_(dataplane) {}
+
+    void publish(std::unique_ptr<const dataplane::Snapshot> snapshot) override {
+        dataplane_.publish(std::move(snapshot));
+    }
+    std::size_t reclaim() override { return dataplane_.reclaim(); }
+    [[nodiscard]] std::uint64_t settled_revision() const override {
+        return dataplane_.publication().settled_revision();
+    }
+    void reserve_hit_slots(std::uint32_t count) override { dataplane_.reserve_hit_slots(count); }
+    [[nodiscard]] FilterHits hits(std::uint32_t slot) const override {
+        const dataplane::HitCounters::Totals totals = dataplane_.hits(slot);
+        return {totals.packets, totals.bytes};
+    }
+
+  private:
+    dataplane::Dataplane& dataplane_;
+};
+
+Gateway::Gateway(const config::GatewayConfig& config, asio::io_context& loop)
+    : config_(config), loop_(loop) {}
+
+Gateway::~Gateway() {
+    stop();
+}
+
+Result<std::unique_ptr<Gateway>> Gateway::open(const config::GatewayConfig& config,
+                                               asio::io_context& loop) {
+    std::unique_ptr<Gateway> gateway(new Gateway(config, loop));
+    if (Result<void> built = gateway->build(); !built) {
+        return std::move(built).error();
+    }
+    return gateway;
+}
+
+Result<void> Gateway::build() {
+    auto eal = dataplane::Eal::start(config_);
+    if (!eal) {
+        return std::move(eal).error();
+    }
+    eal_ = std::move(eal).value();
+    if (!eal_->notice().empty()) {
+        log::info(log::Category::kDataplane, "{}", eal_->notice());
+    }
+    auto opened = dataplane::Dataplane::open(config_, *eal_);
+    if (!opened) {
+        return std::move(opened).error();
+    }
+    dataplane_ = std::move(opened).value();
+    auto routes = dataplane::make_routes(dataplane_->topology(), config_.routes);
+    if (!routes) {
+        return std::move(routes).error();
+    }
+    sink_ = std::make_unique<Sink>(*dataplane_);
+    publisher_ = std::make_unique<Publisher>(
+        *sink_,
+        std::make_shared<const dataplane::ForwardTable>(*routes),
+        std::make_shared<const dataplane::NeighborTable>(std::span<const dataplane::Neighbor>()),
+        [this](std::function<void()> run) { asio::post(loop_, std::move(run)); });
+    static_cast<void>(reload_host_view());
+    return open_packet_service();
+}
+
+Result<void> Gateway::open_packet_service() {
+    const std::vector<dataplane::PortInfo>& ports = dataplane_->topology().ports;
+    std::vector<NeighborAgent::Port> agent_ports;
+    std::vector<std::optional<TapDevice>> taps(ports.size());
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        agent_ports.push_back({ports[i].mac, ports[i].addresses});
+        log::info(log::Category::kDataplane,
+                  "port open name={} device={} mac={} mtu={}",
+                  ports[i].name,
+                  config_.ports[i].device,
+                  ports[i].mac.to_string(),
+                  ports[i].mtu);
+        // A port without addresses has no traffic of its own.
+        if (!ports[i].host_path || config_.ports[i].addresses.empty()) {
+            continue;
+        }
+        auto tap = TapDevice::open(tap_config(config_, config_.ports[i], ports[i]));
+        if (!tap) {
+            return std::move(tap).error();
+        }
+        taps[i] = std::move(tap).value();
+        log::info(log::Category::kHost,
+                  "host interface open port={} interface={}",
+                  ports[i].name,
+                  taps[i]->interface());
+    }
+    NeighborAgent agent(std::move(agent_ports));
+    std::vector<dataplane::Neighbor> fixed;
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        for (const config::NeighborConfig& neighbor : config_.ports[i].neighbors) {
+            fixed.push_back({static_cast<std::uint16_t>(i), neighbor.address, neighbor.mac});
+            agent.add_static(fixed.back());
+        }
+    }
+    publisher_->publish_neighbors(std::make_shared<const dataplane::NeighborTable>(fixed));
+    packets_ = std::make_unique<PacketService>(
+        *dataplane_,
+        std::move(agent),
+        std::move(taps),
+        [publisher = publisher_.get()](std::shared_ptr<const dataplane::NeighborTable> table) {
+            publisher->publish_neighbors(std::move(table));
+        });
+    return {};
+}
+
+Result<void> Gateway::start() {
+    if (Result<void> started = dataplane_->start(); !started) {
+        return started;
+    }
+    return packets_->start();
+}
+
+void Gateway::stop() {
+    // Nobody publishes or injects while the workers end.
+    if (packets_ != nullptr) {
+        packets_->stop();
+    }
+    if (publisher_ != nullptr) {
+        publisher_->stop();
+    }
+    if (dataplane_ != nullptr) {
+        dataplane_->stop();
+    }
+    packets_.reset();
+}
+
+bool Gateway::reload_host_view() {
+    config::HostView view =
+        make_host_view(config_, dataplane_->topology(), HostFiles{}, kernel_default_gateways());
+    if (view == host_view_) {
+        return false;
+    }
+    host_view_ = std::move(view);
+    log::info(log::Category::kHost,
+              "host view me={} dns={} wins={} dhcp={} gateways={}",
+              host_view_.me.size(),
+              host_view_.dns_servers.size(),
+              host_view_.wins_servers.size(),
+              host_view_.dhcp_servers.size(),
+              host_view_.default_gateways.size());
+    return true;
+}
+
+std::uint64_t Gateway::submit(std::shared_ptr<const config::RuleSet> rule_set) {
+    return publisher_->submit(std::move(rule_set));
+}
+
+void Gateway::when_published(std::uint64_t revision,
+                             std::function<void(config::Result<void>)> done) {
+    publisher_->when_published(revision, std::move(done));
+}
+
+DataplaneHandle::InForce Gateway::in_force() const {
+    return publisher_->in_force();
+}
+
+DataplaneReport Gateway::report() const {
+    DataplaneReport report = make_report(*dataplane_);
+    const Publisher::Status status = publisher_->status();
+    report.revision = status.revision;
+    report.rows = status.rows;
+    return report;
+}
+
+}  // namespace control

@@ -1,0 +1,61 @@
+// Gateway: the dataplane and everything that serves it (publisher, packet service, TAPs, host view)
+// as one DataplaneHandle. Built and started in the order that keeps it closed until its filters are
+// in force.
+#pragma once
+
+#include "config/gateway_file.h"
+#include "config/result.h"
+#include "control/dataplane_handle.h"
+#include "control/host_view.h"
+#include "control/packet_service.h"
+#include "control/publisher.h"
+#include "dataplane/dataplane.h"
+#include "dataplane/eal.h"
+
+#include <asio/io_context.hpp>
+#include <memory>
+
+namespace control {
+
+class Gateway final : public DataplaneHandle {
+  public:
+    // Starts EAL and opens ports and TAPs. No packet is handled before start(). The calling thread
+    // becomes DPDK's main lcore; callbacks run on `loop`.
+    [[nodiscard]] static config::Result<std::unique_ptr<Gateway>> open(
+        const config::GatewayConfig& config, asio::io_context& loop);
+    ~Gateway() override;
+
+    // Starts the workers. A rule set must be in force.
+    [[nodiscard]] config::Result<void> start();
+    // Workers drain and end, TAPs disappear. Idempotent.
+    void stop();
+
+    // Looks at the host's files and routes again; true if a symbol stands for something else now.
+    [[nodiscard]] bool reload_host_view();
+
+    std::uint64_t submit(std::shared_ptr<const config::RuleSet> rule_set) override;
+    void when_published(std::uint64_t revision,
+                        std::function<void(config::Result<void>)> done) override;
+    [[nodiscard]] InForce in_force() const override;
+    [[nodiscard]] DataplaneReport report() const override;
+    [[nodiscard]] config::HostView host_view() const override { return host_view_; }
+
+  private:
+    class Sink;
+
+    Gateway(const config::GatewayConfig& config, asio::io_context& loop);
+    [[nodiscard]] config::Result<void> build();
+    [[nodiscard]] config::Result<void> open_packet_service();
+
+    const config::GatewayConfig config_;
+    asio::io_context& loop_;
+    // In the order in which they are made; destroyed in the opposite one.
+    std::unique_ptr<dataplane::Eal> eal_;
+    std::unique_ptr<dataplane::Dataplane> dataplane_;
+    std::unique_ptr<Sink> sink_;
+    std::unique_ptr<Publisher> publisher_;
+    std::unique_ptr<PacketService> packets_;
+    config::HostView host_view_;
+};
+
+}  // namespace control
