@@ -44,7 +44,7 @@ class Lookup : public std::enable_shared_from_this<Lookup> {
         }
     }
 
-    void start(const std::string& servers);
+    void start(const CaresResolver::Options& wanted);
 
   private:
     struct Socket {
@@ -74,22 +74,23 @@ class Lookup : public std::enable_shared_from_this<Lookup> {
     std::map<ares_socket_t, std::shared_ptr<Socket>> sockets_;
 };
 
-void Lookup::start(const std::string& servers) {
+void Lookup::start(const CaresResolver::Options& wanted) {
     ares_options options{};
-    options.timeout = 1500;  // ms, of the first try; c-ares doubles it
+    options.timeout = static_cast<int>(wanted.first_try.count());
+    options.flags = ARES_FLAG_EDNS;
+    options.ednspsz = 1232;  // fits every path (DNS flag day 2020); a longer answer comes by TCP
     options.tries = 2;
     options.sock_state_cb = on_socket;
     options.sock_state_cb_data = this;
-    if (!library_ready()
-        || ares_init_options(
-               &channel_, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB)
-               != ARES_SUCCESS) {
+    constexpr int kGiven = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB
+                           | ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ;
+    if (!library_ready() || ares_init_options(&channel_, &options, kGiven) != ARES_SUCCESS) {
         channel_ = nullptr;
         finish(failure("the resolver cannot be started"));
         return;
     }
-    if (!servers.empty()) {
-        ares_set_servers_ports_csv(channel_, servers.c_str());
+    if (!wanted.servers.empty()) {
+        ares_set_servers_ports_csv(channel_, wanted.servers.c_str());
     }
     end_ = std::chrono::steady_clock::now() + CaresResolver::kTimeout;
     ares_addrinfo_hints hints{};
@@ -233,11 +234,11 @@ void Lookup::finish(Result<Addresses> result) {
 
 }  // namespace
 
-CaresResolver::CaresResolver(asio::io_context& loop, std::string servers)
-    : loop_(loop), servers_(std::move(servers)) {}
+CaresResolver::CaresResolver(asio::io_context& loop, Options options)
+    : loop_(loop), options_(std::move(options)) {}
 
 void CaresResolver::resolve(const std::string& name, Done done) {
-    std::make_shared<Lookup>(loop_, name, std::move(done))->start(servers_);
+    std::make_shared<Lookup>(loop_, name, std::move(done))->start(options_);
 }
 
 }  // namespace control

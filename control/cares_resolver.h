@@ -17,15 +17,19 @@ class CaresResolver : public Resolver {
     // A name with more addresses is refused: one filter for each address would be made.
     static constexpr std::size_t kMaxAddresses = 64;
 
-    // `servers`: "address[:port],..." instead of those of resolv.conf, for tests.
-    explicit CaresResolver(asio::io_context& loop, std::string servers = {});
+    struct Options {
+        std::string servers;  // "address[:port],..."; empty: those of resolv.conf
+        // How long a server has for its first answer; the second try gets twice as long.
+        std::chrono::milliseconds first_try{1500};
+    };
+    explicit CaresResolver(asio::io_context& loop, Options options);
 
     // Each look-up reads resolv.conf anew, so that a change of it needs no restart.
     void resolve(const std::string& name, Done done) override;
 
   private:
     asio::io_context& loop_;
-    std::string servers_;
+    Options options_;
 };
 
 }  // namespace control

@@ -119,7 +119,7 @@ Result<void> Daemon::open() {
 }
 
 void Daemon::open_controller(config::PolicyStore& store) {
-    resolver_ = std::make_unique<CaresResolver>(loop_);
+    resolver_ = std::make_unique<CaresResolver>(loop_, CaresResolver::Options{});
     ControllerOptions options;
     options.host_name = host_name();
     options.audit = [](std::string_view line) {
