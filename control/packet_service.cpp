@@ -257,7 +257,12 @@ void PacketService::perform_actions() {
         }  // else: the agent asks again, and so does who was not answered
     }
     for (NeighborAgent::Drop& dropped : actions_.drops) {
-        drop(std::move(dropped.packet), dropped.reason);
+        if (dropped.reason == DropReason::kNeighborUnresolved && !stopping_) {
+            // The worker has what an ICMP error needs, and the limit on how many are sent.
+            inject(InjectionKind::kUnreachable, dropped.port, std::move(dropped.packet));
+        } else {
+            drop(std::move(dropped.packet), dropped.reason);
+        }
     }
     std::move(
         actions_.forwards.begin(), actions_.forwards.end(), std::back_inserter(waiting_for_table_));

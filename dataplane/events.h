@@ -27,9 +27,11 @@ struct alignas(8) Event {
 static_assert(sizeof(Event) == 40);
 
 enum class InjectionKind : std::uint8_t {
-    kTransmit,    // a complete frame for `port` (ARP, ND): no stage sees it
-    kForward,     // a parsed packet whose next hop is resolved now: re-enters at the forward stage
-    kHostOutput,  // an IP packet from the kernel, frame as read from the TAP of `port`
+    kTransmit,     // a complete frame for `port` (ARP, ND): no stage sees it
+    kForward,      // a parsed packet whose next hop is resolved now: re-enters at the forward stage
+    kUnreachable,  // a parsed packet whose next hop did not answer: its sender is told, it is
+                   // dropped
+    kHostOutput,   // an IP packet from the kernel, frame as read from the TAP of `port`
 };
 
 // control -> worker, one ring per worker

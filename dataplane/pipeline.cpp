@@ -114,6 +114,14 @@ void Pipeline::inject(const Snapshot& snapshot,
             case InjectionKind::kForward:
                 send_to_next_hop(turn, injection.mbuf);
                 break;
+            case InjectionKind::kUnreachable:
+                // RFC 1812 5.2.7.1, RFC 4443 3.1 code 3
+                reject(turn,
+                       injection.mbuf,
+                       DropReason::kNeighborUnresolved,
+                       IcmpError::kHostUnreachable,
+                       0);
+                break;
             case InjectionKind::kHostOutput:
                 meta_of(injection.mbuf).origin = Origin::kHost;
                 meta_of(injection.mbuf).in_port = injection.port;

@@ -549,6 +549,19 @@ TEST_F(PipelineTest, SaysNothingAboutBlockedPackets) {
     expect_dropped(DropReason::kFilterBlock);
 }
 
+TEST_F(PipelineTest, ReportsANextHopThatDoesNotAnswer) {
+    net_.receive(kLan, from_lan("10.0.0.1", "10.0.1.77").udp(1, 2).bytes());
+    const std::vector<Event> events = net_.take_events();
+    ASSERT_EQ(events.size(), 1U);
+    net_.inject(InjectionKind::kUnreachable, kWan, events[0].mbuf);
+    const std::vector<Sent> sent = net_.take_sent();
+    ASSERT_EQ(sent.size(), 1U);
+    EXPECT_EQ(sent[0].port, kLan);
+    EXPECT_EQ(sent[0].frame.at(34), 3) << "destination unreachable";
+    EXPECT_EQ(sent[0].frame.at(35), 1) << "host unreachable";
+    expect_dropped(DropReason::kNeighborUnresolved);
+}
+
 TEST_F(PipelineTest, ReportsMissingRoutes) {
     net_.receive(kLan, from_lan("10.0.0.1", "172.16.0.1").udp(1, 2).bytes());
     net_.receive(kLan, from_lan6("2001:db8::1", "2001:db9::1").udp(1, 2).bytes());
