@@ -142,10 +142,13 @@ Result<void> Daemon::publish_first_tables() {
     std::optional<Result<void>> published;
     gateway_->when_published(*revision,
                              [&published](Result<void> result) { published = std::move(result); });
-    const auto work = asio::make_work_guard(loop_);
-    while (!published) {
-        loop_.run_one();
+    {
+        const auto work = asio::make_work_guard(loop_);
+        while (!published) {
+            loop_.run_one();
+        }
     }
+    loop_.restart();  // without work left it has stopped itself
     return *published;
 }
 

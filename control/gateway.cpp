@@ -85,6 +85,7 @@ Result<std::unique_ptr<Gateway>> Gateway::open(const config::GatewayConfig& conf
 }
 
 Result<void> Gateway::build() {
+    raise_shield();
     auto eal = dataplane::Eal::start(config_);
     if (!eal) {
         return std::move(eal).error();
@@ -110,6 +111,21 @@ Result<void> Gateway::build() {
         [this](std::function<void()> run) { asio::post(loop_, std::move(run)); });
     static_cast<void>(reload_host_view());
     return open_packet_service();
+}
+
+void Gateway::raise_shield() {
+    const std::vector<std::string> changed = shield_.raise(config_.ports);
+    for (const std::string& interface : changed) {
+        log::info(log::Category::kHost,
+                  "the kernel drops what it receives itself interface={}",
+                  interface);
+    }
+    if (!changed.empty() && shield_.overruled()) {
+        log::warning(
+            log::Category::kHost,
+            "net.ipv4.conf.all.rp_filter is 2: IPv4 to this host may reach the kernel past "
+            "the filters, set it to 0 or 1");
+    }
 }
 
 Result<void> Gateway::open_packet_service() {

@@ -7,6 +7,7 @@
 #include "config/result.h"
 #include "control/dataplane_handle.h"
 #include "control/host_view.h"
+#include "control/kernel_shield.h"
 #include "control/packet_service.h"
 #include "control/publisher.h"
 #include "dataplane/dataplane.h"
@@ -45,11 +46,13 @@ class Gateway final : public DataplaneHandle {
 
     Gateway(const config::GatewayConfig& config, asio::io_context& loop);
     [[nodiscard]] config::Result<void> build();
+    void raise_shield();
     [[nodiscard]] config::Result<void> open_packet_service();
 
     const config::GatewayConfig config_;
     asio::io_context& loop_;
     // In the order in which they are made; destroyed in the opposite one.
+    KernelShield shield_;
     std::unique_ptr<dataplane::Eal> eal_;
     std::unique_ptr<dataplane::Dataplane> dataplane_;
     std::unique_ptr<Sink> sink_;
