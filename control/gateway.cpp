@@ -108,7 +108,8 @@ Result<void> Gateway::build() {
         *sink_,
         std::make_shared<const dataplane::ForwardTable>(*routes),
         std::make_shared<const dataplane::NeighborTable>(std::span<const dataplane::Neighbor>()),
-        [this](std::function<void()> run) { asio::post(loop_, std::move(run)); });
+        [this](std::function<void()> run) { asio::post(loop_, std::move(run)); },
+        build_filter_table);
     static_cast<void>(reload_host_view());
     return open_packet_service();
 }

@@ -24,14 +24,19 @@ constexpr std::chrono::microseconds kLongestLook{5000};
 
 }  // namespace
 
+Result<std::unique_ptr<const dataplane::FilterTable>> build_filter_table(
+    const config::RuleSet& rule_set, std::span<const std::uint32_t> hit_slots) {
+    return dataplane::FilterTable::build(rule_set, hit_slots, {});
+}
+
 Publisher::Publisher(TableSink& sink,
                      std::shared_ptr<const dataplane::ForwardTable> routes,
                      std::shared_ptr<const dataplane::NeighborTable> neighbors,
                      Post post,
-                     dataplane::FilterEngine engine)
+                     Build build)
     : sink_(sink),
       post_(std::move(post)),
-      engine_(engine),
+      build_(std::move(build)),
       routes_(std::move(routes)),
       neighbors_(std::move(neighbors)),
       thread_([this] { run(); }) {}
@@ -123,7 +128,7 @@ void Publisher::run() {
     Lock lock(mutex_);
     while (!stop_) {
         if (submitted_ != nullptr) {
-            build(std::exchange(submitted_, nullptr), submitted_revision_, lock);
+            build_and_publish(std::exchange(submitted_, nullptr), submitted_revision_, lock);
         } else if (retired_) {
             retired_ = sink_.reclaim() > 0;
             if (retired_) {
@@ -135,9 +140,9 @@ void Publisher::run() {
     }
 }
 
-void Publisher::build(std::shared_ptr<const config::RuleSet> rule_set,
-                      std::uint64_t revision,
-                      Lock& lock) {
+void Publisher::build_and_publish(std::shared_ptr<const config::RuleSet> rule_set,
+                                  std::uint64_t revision,
+                                  Lock& lock) {
     lock.unlock();
     auto built = make_tables(std::move(rule_set), revision);
     if (!built) {
@@ -177,7 +182,7 @@ Result<std::shared_ptr<const Publisher::Tables>> Publisher::make_tables(
     for (const HitSlot& slot : tables->slots) {
         numbers.push_back(slot.slot);
     }
-    auto filters = dataplane::FilterTable::build(*rule_set, numbers, {}, engine_);
+    auto filters = build_(*rule_set, numbers);
     if (!filters) {
         return std::move(filters).error();
     }

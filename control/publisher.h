@@ -19,6 +19,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -42,17 +43,24 @@ class TableSink {
     [[nodiscard]] virtual FilterHits hits(std::uint32_t slot) const = 0;
 };
 
+// FilterTable::build() with the default exemptions and engine. Needs EAL.
+[[nodiscard]] config::Result<std::unique_ptr<const dataplane::FilterTable>> build_filter_table(
+    const config::RuleSet& rule_set, std::span<const std::uint32_t> hit_slots);
+
 class Publisher {
   public:
     // Runs a function on the control loop. Called from the builder thread.
     using Post = std::function<void(std::function<void()>)>;
     using Done = std::function<void(config::Result<void>)>;
+    using Build = std::function<config::Result<std::unique_ptr<const dataplane::FilterTable>>(
+        const config::RuleSet& rule_set, std::span<const std::uint32_t> hit_slots)>;
 
+    // `build` runs on the builder thread; the daemon gives build_filter_table().
     Publisher(TableSink& sink,
               std::shared_ptr<const dataplane::ForwardTable> routes,
               std::shared_ptr<const dataplane::NeighborTable> neighbors,
               Post post,
-              dataplane::FilterEngine engine = dataplane::FilterEngine::kAuto);
+              Build build);
     // Waits for the build that runs; callbacks that are still waiting are dropped.
     ~Publisher();
     Publisher(const Publisher&) = delete;
@@ -93,7 +101,9 @@ class Publisher {
     using Lock = std::unique_lock<std::mutex>;
 
     void run();
-    void build(std::shared_ptr<const config::RuleSet> rule_set, std::uint64_t revision, Lock& lock);
+    void build_and_publish(std::shared_ptr<const config::RuleSet> rule_set,
+                           std::uint64_t revision,
+                           Lock& lock);
     [[nodiscard]] config::Result<std::shared_ptr<const Tables>> make_tables(
         std::shared_ptr<const config::RuleSet> rule_set, std::uint64_t revision);
     // Waits until no worker uses older tables; false: stopped before.
@@ -103,7 +113,7 @@ class Publisher {
 
     TableSink& sink_;
     const Post post_;
-    const dataplane::FilterEngine engine_;
+    const Build build_;
     HitSlots slots_;  // builder thread only
 
     mutable std::mutex mutex_;  // protects everything below

@@ -84,6 +84,18 @@ class PublisherTest : public ::testing::Test {
     }
     const dataplane::Snapshot* seen() { return reader.load(); }
 
+    // A filter for this protocol makes every build fail.
+    static constexpr std::uint8_t kPoison = 99;
+    static Result<std::unique_ptr<const dataplane::FilterTable>> build(
+        const RuleSet& set, std::span<const std::uint32_t> slots) {
+        for (const config::RuleRow& row : set.rows) {
+            if (row.protocol == kPoison) {
+                return config::Error{config::ErrorCode::kTooManyFilters, "poisoned"};
+            }
+        }
+        return dataplane::FilterTable::build(set, slots, {}, dataplane::FilterEngine::kScan);
+    }
+
     FakeSink sink;
     dataplane::Publication::Reader reader{sink.publication, 0};  // offline: holds nothing back
     Publisher publisher{
@@ -91,7 +103,7 @@ class PublisherTest : public ::testing::Test {
         std::make_shared<const dataplane::ForwardTable>(std::span<const dataplane::RouteEntry>()),
         neighbors(0),
         [](const std::function<void()>& run) { run(); },
-        dataplane::FilterEngine::kScan};
+        build};
 };
 
 TEST_F(PublisherTest, PublishesWhatWasSubmitted) {
@@ -172,6 +184,26 @@ TEST_F(PublisherTest, HitsGoOnOverARebuildAndStartAnewForAnotherFilter) {
     in_force = publisher.in_force();
     EXPECT_EQ(in_force.hits[0].packets, 5U);
     EXPECT_EQ(in_force.hits[1].packets, 0U);
+}
+
+TEST_F(PublisherTest, FailedBuildLeavesTheTablesBeforeItInForce) {
+    const std::uint64_t good = publisher.submit(rule_set({6}));
+    EXPECT_TRUE(wait_for(good).ok());
+    sink.counters.add(0, 5, 500);
+    const std::uint64_t bad = publisher.submit(rule_set({6, kPoison}));
+    const Result<void> answer = wait_for(bad);
+    ASSERT_FALSE(answer.ok());
+    EXPECT_EQ(answer.error().text, "poisoned");
+    EXPECT_EQ(seen()->revision, good);
+    EXPECT_EQ(publisher.status().revision, good);
+    EXPECT_EQ(publisher.in_force().hits.at(0).packets, 5U);
+    EXPECT_FALSE(wait_for(bad).ok());
+
+    const std::uint64_t next = publisher.submit(rule_set({6, 17}));
+    EXPECT_TRUE(wait_for(next).ok());
+    EXPECT_EQ(seen()->revision, next);
+    EXPECT_EQ(publisher.in_force().hits.at(0).packets, 5U);
+    EXPECT_EQ(publisher.in_force().hits.at(1).packets, 0U);
 }
 
 TEST_F(PublisherTest, StopsWhileAWorkerHangs) {
