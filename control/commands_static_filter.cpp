@@ -276,18 +276,14 @@ Result<void> describe_filter_list(const CommandContext& context,
     }
     listing.begin_record();
     listing.text("FilterList Name", "name", list.name);
-    // Five cells at most: scripts expect the data of this table from its third line.
-    const bool table = listing.layout() == Layout::kTable;
-    if (table) {
+    if (listing.layout() == Layout::kTable) {
         listing.number("No. of Filters", {}, *count);
     }
     listing.text_or_none("Description", "description", list.description);
-    if (!table) {
-        listing.text("Store", "store", context.store_name);
-    }
+    listing.text("Store", "store", context.store_name);
     describe_modified(listing, list.modified);
     listing.text("GUID", "guid", list.guid.to_string());
-    if (!table) {
+    if (listing.layout() != Layout::kTable) {
         listing.number("No. of Filters", "filter_count", *count);
     }
     if (verbose) {
@@ -298,11 +294,11 @@ Result<void> describe_filter_list(const CommandContext& context,
         listing.begin_records("filters", "Filter(s)");
         for (const Filter& filter : *filters) {
             listing.begin_record();
-            if (!table) {
+            if (listing.layout() != Layout::kTable) {
                 listing.text_or_none("Description", "description", filter.description);
             }
             describe_filter(listing, filter.spec);
-            if (table) {
+            if (listing.layout() == Layout::kTable) {
                 listing.text_or_none("Description", {}, filter.description);
             }
             listing.text({}, "guid", filter.guid.to_string());
