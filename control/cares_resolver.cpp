@@ -26,8 +26,8 @@ using config::Result;
 using Addresses = std::vector<IpAddress>;
 
 bool library_ready() {
-    static const bool ready = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
-    return ready;
+    static const bool kReady = ares_library_init(ARES_LIB_INIT_ALL) == ARES_SUCCESS;
+    return kReady;
 }
 
 // One look-up with a channel of its own. Lives as long as handlers refer to it: the timer's wait

@@ -25,6 +25,8 @@ class Gateway final : public DataplaneHandle {
     [[nodiscard]] static config::Result<std::unique_ptr<Gateway>> open(
         const config::GatewayConfig& config, asio::io_context& loop);
     ~Gateway() override;
+    Gateway(const Gateway&) = delete;
+    Gateway& operator=(const Gateway&) = delete;
 
     // Starts the workers. A rule set must be in force.
     [[nodiscard]] config::Result<void> start();

@@ -43,9 +43,9 @@ std::atomic<Level> threshold{Level::kInfo};
 
 // systemd sets JOURNAL_STREAM for a service whose stderr is the journal.
 bool under_journal() {
-    static const bool value =
+    static const bool kValue =
         std::getenv("JOURNAL_STREAM") != nullptr;  // NOLINT(concurrency-mt-unsafe)
-    return value;
+    return kValue;
 }
 
 }  // namespace

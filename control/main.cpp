@@ -57,6 +57,6 @@ int main(int argc, char** argv) try {
     }
     return run(options);
 } catch (const std::exception& error) {
-    std::fprintf(stderr, "portcullisd: %s\n", error.what());
+    static_cast<void>(std::fprintf(stderr, "portcullisd: %s\n", error.what()));
     return 1;
 }

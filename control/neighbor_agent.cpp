@@ -9,7 +9,6 @@ namespace control {
 
 namespace {
 
-using config::Family;
 using config::IpAddress;
 using config::MacAddress;
 using dataplane::DropReason;

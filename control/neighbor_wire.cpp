@@ -36,13 +36,13 @@ static_assert(sizeof(EthernetHeader) == 14);
 struct ArpBody {
     be16 hardware;
     be16 protocol;
-    std::uint8_t hardware_length;
-    std::uint8_t protocol_length;
+    std::uint8_t hardware_length = 0;
+    std::uint8_t protocol_length = 0;
     be16 operation;
     MacAddress sender_mac;
-    std::array<std::uint8_t, 4> sender;
+    std::array<std::uint8_t, 4> sender{};
     MacAddress target_mac;
-    std::array<std::uint8_t, 4> target;
+    std::array<std::uint8_t, 4> target{};
 };
 static_assert(sizeof(ArpBody) == 28);
 constexpr std::uint16_t kArpRequest = 1;
@@ -52,21 +52,21 @@ constexpr std::uint16_t kArpReply = 2;
 struct Ipv6Header {
     be32 version_class_flow;
     be16 payload_length;
-    std::uint8_t next_header;
-    std::uint8_t hop_limit;
-    std::array<std::uint8_t, 16> source;
-    std::array<std::uint8_t, 16> destination;
+    std::uint8_t next_header = 0;
+    std::uint8_t hop_limit = 0;
+    std::array<std::uint8_t, 16> source{};
+    std::array<std::uint8_t, 16> destination{};
 };
 static_assert(sizeof(Ipv6Header) == 40);
 constexpr std::uint8_t kIcmpv6 = 58;
 
 // RFC 4861 4.3, 4.4: solicitation and advertisement have one layout.
 struct NeighborBody {
-    std::uint8_t type;
-    std::uint8_t code;
+    std::uint8_t type = 0;
+    std::uint8_t code = 0;
     be16 checksum;
     be32 flags;  // of an advertisement
-    std::array<std::uint8_t, 16> target;
+    std::array<std::uint8_t, 16> target{};
 };
 static_assert(sizeof(NeighborBody) == 24);
 constexpr std::uint8_t kRouterSolicitation = 133;
@@ -80,8 +80,8 @@ constexpr std::uint32_t kFlagOverride = 0x2000'0000;
 
 // RFC 4861 4.6.1
 struct LinkLayerOption {
-    std::uint8_t type;
-    std::uint8_t length;  // in units of 8 bytes
+    std::uint8_t type = 0;
+    std::uint8_t length = 0;  // in units of 8 bytes
     MacAddress mac;
 };
 static_assert(sizeof(LinkLayerOption) == 8);
@@ -175,12 +175,17 @@ Parsed parse_arp(const EthernetHeader& ethernet, Frame frame) {
     return message;
 }
 
+// RFC 4861 4.6: the length counts units of 8 bytes. Precondition: two bytes are there.
+std::size_t option_length(Frame options) {
+    return options[1] * std::size_t{8};
+}
+
 // RFC 4861 4.6: every option has a length, none reaches past the end. Finds the link-layer option
 // of `wanted` type.
 bool walk_options(Frame options, std::uint8_t wanted, std::optional<MacAddress>& mac) {
     while (!options.empty()) {
         // RFC 4861 4.6: a message with an option of length zero is discarded.
-        if (options.size() < 2 || options[1] == 0 || options[1] * 8U > options.size()) {
+        if (options.size() < 2 || options[1] == 0 || option_length(options) > options.size()) {
             return false;
         }
         if (options[0] == wanted && options[1] == 1) {
@@ -189,7 +194,7 @@ bool walk_options(Frame options, std::uint8_t wanted, std::optional<MacAddress>&
                 return false;
             }
         }
-        options = options.subspan(options[1] * 8U);
+        options = options.subspan(option_length(options));
     }
     return true;
 }

@@ -9,9 +9,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -83,7 +83,8 @@ Result<void> PacketService::start() {
     }
     if (!watched) {
         return Error{ErrorCode::kSystem,
-                     fmt::format("cannot wait for packets of this host: {}", std::strerror(errno))};
+                     fmt::format("cannot wait for packets of this host: {}",
+                                 std::generic_category().message(errno))};
     }
     thread_ = std::thread([this] { run(); });
     return {};
@@ -129,7 +130,7 @@ void PacketService::turn() {
             wait = milliseconds_to_sleep();
         }
     }
-    std::array<epoll_event, 2 + dataplane::kMaxPorts> ready;
+    std::array<epoll_event, 2 + dataplane::kMaxPorts> ready{};
     const int count = ::epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), wait);
     if (announced) {
         dataplane_.wakeup().awake();

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/file.h>
@@ -29,18 +28,20 @@ config::Result<StateDirectory> StateDirectory::open(const std::string& path) {
         std::filesystem::create_directories(parent, error);
     }
     if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) {
-        return failure(path, fmt::format("cannot be created: {}", std::strerror(errno)));
+        return failure(
+            path, fmt::format("cannot be created: {}", std::generic_category().message(errno)));
     }
     const int lock = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (lock < 0) {
-        return failure(path, fmt::format("cannot be opened: {}", std::strerror(errno)));
+        return failure(path,
+                       fmt::format("cannot be opened: {}", std::generic_category().message(errno)));
     }
     StateDirectory directory(path, lock);
     if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
         return failure(path,
-                       errno == EWOULDBLOCK
-                           ? "another portcullisd uses it"
-                           : fmt::format("cannot be locked: {}", std::strerror(errno)));
+                       errno == EWOULDBLOCK ? "another portcullisd uses it"
+                                            : fmt::format("cannot be locked: {}",
+                                                          std::generic_category().message(errno)));
     }
     return directory;
 }

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <fstream>
 #include <linux/if_tun.h>
@@ -18,6 +17,7 @@
 #include <netlink/route/nexthop.h>
 #include <netlink/route/route.h>
 #include <sys/ioctl.h>
+#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -199,7 +199,8 @@ Result<TapDevice> TapDevice::open(const TapConfig& config) {
     }
     const int fd = ::open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
-        return failure(config.interface, "open /dev/net/tun", std::strerror(errno));
+        return failure(
+            config.interface, "open /dev/net/tun", std::generic_category().message(errno));
     }
     TapDevice device(fd, config.interface);
     ifreq request{};
@@ -207,7 +208,7 @@ Result<TapDevice> TapDevice::open(const TapConfig& config) {
     // Without IFF_VNET_HDR the kernel gives whole packets with full checksums.
     request.ifr_flags = IFF_TAP | IFF_NO_PI;
     if (::ioctl(fd, TUNSETIFF, &request) < 0) {
-        return failure(config.interface, "create it", std::strerror(errno));
+        return failure(config.interface, "create it", std::generic_category().message(errno));
     }
     set_kernel_knobs(config.interface);
     if (Result<void> done = configure(config); !done) {
