@@ -31,10 +31,9 @@ std::string counters_page() {
     std::string page{kGenerated};
     page +=
         "# Why a packet was dropped\n\n"
-        "Every dropped packet is counted under exactly one of these reasons. `netsh show "
-        "drops` lists those\nthat happened, `netsh --json show drops` all of them. What comes in "
-        "equals what "
-        "goes out plus these\nnumbers plus what is held or was handed to the kernel.\n\n"
+        "Every dropped packet is counted under exactly one of these reasons; `netsh ipsec "
+        "dynamic show drops`\nprints the counts. What comes in equals what goes out plus these "
+        "numbers plus what is held or was\nhanded to the kernel.\n\n"
         "| reason | meaning |\n| --- | --- |\n";
     for (const dataplane::DropReasonRow& row : dataplane::kDropReasons) {
         page += fmt::format("| `{}` | {} |\n", row.token, row.help);
