@@ -67,10 +67,10 @@ CommandResult remove(CommandContext& context,
     if (!policies.empty()) {
         context.refused =
             Error{in_use,
-                  fmt::format("Dynamic rules still use {} policies, '{}' among them; the others "
-                              "were deleted.",
-                              policies.size(),
-                              policies.front().name)};
+                  fmt::format("Dynamic rules still use '{}'{}; the other policies were deleted.",
+                              policies.front().name,
+                              policies.size() > 1 ? fmt::format(" and {} more", policies.size() - 1)
+                                                  : std::string())};
     }
     return std::string();
 }

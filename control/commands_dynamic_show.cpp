@@ -240,9 +240,9 @@ CommandResult show_drops(CommandContext& context, const Arguments& arguments) {
     for (std::size_t i = 0; i < dataplane::kDropReasonCount; ++i) {
         listing.begin_record();
         listing.number("Packets", "packets", report.drops[i]);
-        listing.text_as("Reason             ",
+        listing.text_as("Reason              ",
                         "reason",
-                        fmt::format("{:<19}", dataplane::kDropReasons[i].token),
+                        fmt::format("{:<20}", dataplane::kDropReasons[i].token),
                         dataplane::kDropReasons[i].token);
         listing.text("Meaning", "help", dataplane::kDropReasons[i].help);
         listing.end_record();

@@ -276,14 +276,18 @@ Result<void> describe_filter_list(const CommandContext& context,
     }
     listing.begin_record();
     listing.text("FilterList Name", "name", list.name);
-    if (listing.layout() == Layout::kTable) {
+    // Five cells at most: scripts expect the data of this table from its third line.
+    const bool table = listing.layout() == Layout::kTable;
+    if (table) {
         listing.number("No. of Filters", {}, *count);
     }
     listing.text_or_none("Description", "description", list.description);
-    listing.text("Store", "store", context.store_name);
+    if (!table) {
+        listing.text("Store", "store", context.store_name);
+    }
     describe_modified(listing, list.modified);
     listing.text("GUID", "guid", list.guid.to_string());
-    if (listing.layout() != Layout::kTable) {
+    if (!table) {
         listing.number("No. of Filters", "filter_count", *count);
     }
     if (verbose) {
@@ -294,11 +298,11 @@ Result<void> describe_filter_list(const CommandContext& context,
         listing.begin_records("filters", "Filter(s)");
         for (const Filter& filter : *filters) {
             listing.begin_record();
-            if (listing.layout() != Layout::kTable) {
+            if (!table) {
                 listing.text_or_none("Description", "description", filter.description);
             }
             describe_filter(listing, filter.spec);
-            if (listing.layout() == Layout::kTable) {
+            if (table) {
                 listing.text_or_none("Description", {}, filter.description);
             }
             listing.text({}, "guid", filter.guid.to_string());

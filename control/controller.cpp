@@ -367,7 +367,7 @@ bool Controller::Impl::run_item(Batch& batch, std::size_t index) {
                            request.json,
                            request.show_secrets,
                            request.once,
-                           command.notes,
+                           {},
                            {},
                            false,
                            false,
@@ -382,6 +382,9 @@ bool Controller::Impl::run_item(Batch& batch, std::size_t index) {
     }
     reply.text = *result;
     if (!request.json || command.spec->changes) {
+        for (const std::string& note : command.notes) {
+            reply.text += note + "\n";
+        }
         for (const std::string& note : context.notes) {
             reply.text += "Note: " + note + "\n";
         }

@@ -32,6 +32,37 @@ std::string_view group_text(std::uint16_t ike_group) {
     }
 }
 
+// The address as it is typed in a command, for programs.
+std::string typed_address(const config::FilterAddress& address) {
+    switch (address.kind) {
+        case config::AddressKind::kAny:
+            return "any";
+        case config::AddressKind::kMe:
+            return "me";
+        case config::AddressKind::kDnsServers:
+            return "DNS";
+        case config::AddressKind::kWinsServers:
+            return "WINS";
+        case config::AddressKind::kDhcpServer:
+            return "DHCP";
+        case config::AddressKind::kDefaultGateway:
+            return "GATEWAY";
+        case config::AddressKind::kHost:
+        case config::AddressKind::kSubnet:
+        case config::AddressKind::kRange:
+            break;
+    }
+    return address_text(address);
+}
+
+void describe_port(Listing& listing,
+                   std::string_view label,
+                   std::string_view key,
+                   const config::PortRange& port) {
+    const std::string text = port_text(port);
+    listing.text_as(label, key, text, port.is_any() ? "any" : text);
+}
+
 void describe_side(Listing& listing, bool source, const config::FilterAddress& address) {
     struct Labels {
         std::string_view address, address_key, mask, mask_key, name, name_key;
@@ -50,7 +81,7 @@ void describe_side(Listing& listing, bool source, const config::FilterAddress& a
                                          "destination_name"};
     const Labels& labels = source ? kSource : kDestination;
     const std::string text = address_text(address);
-    listing.text(labels.address, labels.address_key, text);
+    listing.text_as(labels.address, labels.address_key, text, typed_address(address));
 
     // A table needs the cell even where a list leaves the line out.
     const bool table = listing.layout() == Layout::kTable;
@@ -181,8 +212,8 @@ void describe_filter(Listing& listing, const config::FilterSpec& spec) {
     describe_side(listing, false, spec.destination);
     listing.text("Protocol", {}, protocol_text(spec.protocol));
     listing.number({}, "protocol", spec.protocol);
-    listing.text("Source Port", "source_port", port_text(spec.source_port));
-    listing.text("Destination Port", "destination_port", port_text(spec.destination_port));
+    describe_port(listing, "Source Port", "source_port", spec.source_port);
+    describe_port(listing, "Destination Port", "destination_port", spec.destination_port);
 }
 
 void describe_mm_offers(Listing& listing, const std::vector<config::MmOffer>& offers) {

@@ -1,0 +1,212 @@
+// Batches: one transaction, a savepoint per command, replies after commit and publication.
+#include "config/policy_store.h"
+#include "control/commands.h"
+#include "control/controller.h"
+#include "tests/support/null_dataplane.h"
+#include "tests/support/table_resolver.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace {
+
+class ControllerTest : public testing::Test {
+  protected:
+    void SetUp() override {
+        auto opened = config::PolicyStore::open(":memory:");
+        ASSERT_TRUE(opened);
+        dataplane.host.me = {config::IpAddress::v4(0x0A0000FE)};
+        store = std::move(*opened);
+        controller.emplace(*store,
+                           dataplane,
+                           resolver,
+                           control::ControllerOptions{"GATE", [this](std::string_view line) {
+                                                          audit.emplace_back(line);
+                                                      }});
+        ASSERT_TRUE(controller->refresh());
+    }
+
+    std::vector<control::Reply> run(const std::vector<std::string>& lines) {
+        std::vector<control::Request> requests;
+        for (const std::string& line : lines) {
+            control::Request request;
+            request.line = line;
+            requests.push_back(std::move(request));
+        }
+        answered = false;
+        // The answer may come after this function has returned.
+        const auto result = std::make_shared<std::vector<control::Reply>>();
+        controller->execute(session,
+                            {1000, 42},
+                            std::move(requests),
+                            [this, result](std::vector<control::Reply> replies) {
+                                *result = std::move(replies);
+                                answered = true;
+                            });
+        return *result;
+    }
+
+    tests::NullDataplane dataplane;
+    tests::TableResolver resolver;
+    std::unique_ptr<config::PolicyStore> store;
+    std::vector<std::string> audit;
+    std::optional<control::Controller> controller;
+    std::shared_ptr<control::Session> session = std::make_shared<control::Session>();
+    bool answered = false;
+};
+
+TEST_F(ControllerTest, EveryCommandHasAHandler) {
+    for (const config::Context context : {config::Context::kStatic, config::Context::kDynamic}) {
+        for (const config::CommandSpec& spec : config::command_rows(context)) {
+            EXPECT_NE(control::find_handler(spec.id), nullptr) << spec.words();
+        }
+    }
+}
+
+TEST_F(ControllerTest, AFailingCommandRollsBackOnlyItself) {
+    const auto replies = run({"ipsec static",
+                              "add filterlist name=A",
+                              "add filter filterlist=B srcaddr=10.0.0.1 dstaddr=2001:db8::1",
+                              "add filterlist name=A",
+                              "add filterlist name=C"});
+    ASSERT_EQ(replies.size(), 5U);
+    EXPECT_TRUE(replies[1].ok);
+    EXPECT_FALSE(replies[2].ok);
+    EXPECT_EQ(replies[3].text.substr(0, 16), "ERR IPsec[05010]");
+    EXPECT_TRUE(replies[4].ok);
+    EXPECT_TRUE(store->find_filter_list("A"));
+    EXPECT_FALSE(store->find_filter_list("B"));
+    EXPECT_TRUE(store->find_filter_list("C"));
+    EXPECT_FALSE(store->in_transaction());
+}
+
+TEST_F(ControllerTest, ABatchBuildsOneRuleSet) {
+    run({"ipsec static add policy name=P assign=yes",
+         "ipsec static add filteraction name=block action=block",
+         "ipsec static add filter filterlist=L srcaddr=any dstaddr=me protocol=tcp dstport=445",
+         "ipsec static add rule name=R policy=P filterlist=L filteraction=block"});
+    ASSERT_EQ(dataplane.submitted.size(), 2U);  // start-up and the batch
+    EXPECT_EQ(dataplane.submitted[1]->filters.size(), 1U);
+}
+
+TEST_F(ControllerTest, WhatTheAssignedPolicyDoesNotUseIsNotBuilt) {
+    run({"ipsec static add policy name=P assign=yes"});
+    const std::size_t before = dataplane.submitted.size();
+    run({"ipsec static add filter filterlist=L srcaddr=any dstaddr=me"});
+    EXPECT_EQ(dataplane.submitted.size(), before);
+}
+
+TEST_F(ControllerTest, RepliesWaitForThePublication) {
+    dataplane.hold = true;
+    run({"ipsec static add policy name=P assign=yes"});
+    EXPECT_FALSE(answered);
+    EXPECT_TRUE(store->find_policy("P")) << "stored before it is published";
+    controller->execute(session, {}, {{"ipsec static show policy P"}}, [](auto) {});
+    EXPECT_FALSE(answered);
+    std::vector<control::Reply> second;
+    controller->execute(std::make_shared<control::Session>(),
+                        {},
+                        {{"ipsec static add filterlist name=L"}},
+                        [&](auto replies) { second = std::move(replies); });
+    EXPECT_TRUE(second.empty()) << "a change is answered when everything before it is in force";
+    dataplane.publish_all();
+    EXPECT_TRUE(answered);
+    ASSERT_EQ(second.size(), 1U);
+    EXPECT_TRUE(second[0].ok);
+}
+
+TEST_F(ControllerTest, AFailedPublicationIsSaid) {
+    dataplane.failure = config::Error{config::ErrorCode::kTooManyFilters, "no room"};
+    const auto replies =
+        run({"ipsec static add policy name=P assign=yes", "ipsec static show store"});
+    EXPECT_FALSE(replies[0].ok);
+    EXPECT_NE(replies[0].text.find("stored but not in force"), std::string::npos);
+    EXPECT_TRUE(replies[1].ok);
+}
+
+TEST_F(ControllerTest, AFailedCommitAnswersEveryChange) {
+    // A transaction that somebody else holds open makes begin() fail, as a full disk would.
+    ASSERT_TRUE(store->begin());
+    const auto replies =
+        run({"ipsec static add filterlist name=A", "ipsec static add filterlist name=B"});
+    store->rollback();
+    ASSERT_EQ(replies.size(), 2U);
+    EXPECT_FALSE(replies[0].ok);
+    EXPECT_FALSE(replies[1].ok);
+    EXPECT_FALSE(store->find_filter_list("A"));
+    EXPECT_TRUE(run({"ipsec static add filterlist name=A"})[0].ok);
+}
+
+TEST_F(ControllerTest, NamesAreResolvedBeforeAnythingRunsAndOthersGoOn) {
+    resolver.hold = true;
+    resolver.names["host.example"] = {config::IpAddress::v4(0x0A000001)};
+    run({"ipsec static add filterlist name=First",
+         "ipsec static add filter filterlist=L srcaddr=host.example dstaddr=me"});
+    EXPECT_FALSE(answered);
+    EXPECT_FALSE(store->in_transaction());
+    EXPECT_FALSE(store->find_filter_list("First"));
+    bool other = false;
+    controller->execute(std::make_shared<control::Session>(),
+                        {},
+                        {{"ipsec static add filterlist name=Other"}},
+                        [&](auto) { other = true; });
+    EXPECT_TRUE(other);
+    resolver.answer_all();
+    EXPECT_TRUE(answered);
+    const auto filters = store->filters(store->find_filter_list("L")->guid);
+    ASSERT_EQ(filters->size(), 1U);
+    EXPECT_EQ((*filters)[0].spec.source.dns_name, "host.example");
+}
+
+TEST_F(ControllerTest, AuditNamesTheUserAndMasksTheKey) {
+    run({"ipsec static",
+         "add policy name=P",
+         "add filterlist name=L",
+         "add filteraction name=N",
+         "add rule name=R policy=P filterlist=L filteraction=N psk=\"open sesame\"",
+         "show policy all"});
+    ASSERT_EQ(audit.size(), 4U);
+    EXPECT_NE(audit[3].find("uid=1000 pid=42 result=ok"), std::string::npos) << audit[3];
+    EXPECT_NE(audit[3].find("psk=****"), std::string::npos) << audit[3];
+    EXPECT_EQ(audit[3].find("sesame"), std::string::npos);
+}
+
+TEST_F(ControllerTest, RefreshFollowsTheHost) {
+    run({"ipsec static add policy name=P assign=yes",
+         "ipsec static add filteraction name=block action=block",
+         "ipsec static add filter filterlist=L srcaddr=any dstaddr=me",
+         "ipsec static add rule name=R policy=P filterlist=L filteraction=block"});
+    const std::size_t before = dataplane.submitted.size();
+    ASSERT_TRUE(controller->refresh());
+    EXPECT_EQ(dataplane.submitted.size(), before) << "nothing has changed";
+    dataplane.host.me = {config::IpAddress::v4(0x0A000001)};
+    ASSERT_TRUE(controller->refresh());
+    ASSERT_EQ(dataplane.submitted.size(), before + 1);
+    EXPECT_FALSE(dataplane.submitted.back()->rows.empty());
+}
+
+TEST_F(ControllerTest, ALargeListingEndsTheBatchAndTheSessionGoesOnFromThere) {
+    run({"ipsec static"});
+    for (int block = 0; block < 20; ++block) {
+        std::vector<std::string> lines;
+        for (int i = 0; i < 500; ++i) {
+            lines.push_back("add filter filterlist=L srcaddr=10." + std::to_string(block) + "."
+                            + std::to_string(i / 250) + "." + std::to_string(i % 250 + 1)
+                            + " dstaddr=me");
+        }
+        run(lines);
+    }
+    const auto replies = run({"show filterlist L verbose",
+                              "show filterlist L verbose",
+                              "show filterlist L verbose",
+                              "show filterlist L verbose",
+                              ".."});
+    EXPECT_LT(replies.size(), 5U);
+    EXPECT_EQ(session->prompt(), "netsh ipsec static>");
+}
+
+}  // namespace
