@@ -4,6 +4,7 @@
 #include "config/rule_sources.h"
 #include "config/token.h"
 #include "control/commands.h"
+#include "control/object_names.h"
 
 #include <fmt/format.h>
 
@@ -73,7 +74,9 @@ class Controller::Impl {
                  std::vector<Request> requests,
                  Done done);
     [[nodiscard]] const DynamicState& dynamic_state() const { return dynamic_; }
-    [[nodiscard]] std::vector<std::string> object_names(config::ObjectKind kind) const;
+    [[nodiscard]] std::vector<std::string> object_names(config::ObjectKind kind) const {
+        return control::object_names(kind, store_, dynamic_);
+    }
 
   private:
     struct Item {
@@ -448,47 +451,6 @@ void Controller::Impl::audit(const Batch& batch) const {
                         config::context_path(command->spec->context),
                         json_quote(masked_line(batch.requests[i].line, command->arguments))));
     }
-}
-
-std::vector<std::string> Controller::Impl::object_names(config::ObjectKind kind) const {
-    std::vector<std::string> names;
-    const auto add = [&names](const auto& objects) {
-        for (const auto& object : objects) {
-            names.push_back(object.name);
-        }
-    };
-    const auto add_found = [&add](const auto& result) {
-        if (result) {
-            add(*result);
-        }
-    };
-    switch (kind) {
-        case config::ObjectKind::kNone:
-            break;
-        case config::ObjectKind::kPolicy:
-            add_found(store_.policies(config::StoreOrder::kName));
-            break;
-        case config::ObjectKind::kFilterList:
-            add_found(store_.filter_lists(config::StoreOrder::kName));
-            break;
-        case config::ObjectKind::kFilterAction:
-            add_found(store_.filter_actions(config::StoreOrder::kName));
-            break;
-        case config::ObjectKind::kRule:
-            if (const auto policies = store_.policies(config::StoreOrder::kName)) {
-                for (const config::Policy& policy : *policies) {
-                    add_found(store_.rules(policy.guid));
-                }
-            }
-            break;
-        case config::ObjectKind::kMmPolicy:
-            add(dynamic_.mm_policies);
-            break;
-        case config::ObjectKind::kQmPolicy:
-            add(dynamic_.qm_policies);
-            break;
-    }
-    return names;
 }
 
 Controller::Controller(config::PolicyStore& store,
