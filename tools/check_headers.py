@@ -1,5 +1,8 @@
 #!/usr/bin/python3
-"""Compiles every header alone, with the flags its folder's sources are compiled with.
+"""Compiles headers alone, with the flags their folder's sources are compiled with.
+
+A header that its own source file includes first is compiled alone by every build; this checks those
+source files and compiles the other headers.
 
 usage: check_headers.py BUILD_DIRECTORY"""
 
@@ -51,6 +54,13 @@ def compile_alone(header, command, directory):
     return header, result.returncode, result.stderr
 
 
+def first_include(source):
+    for line in source.read_text().splitlines():
+        if line.startswith("#include"):
+            return line.split()[1].strip('"<>')
+    return None
+
+
 def main():
     if len(sys.argv) != 2:
         print(__doc__)
@@ -61,9 +71,17 @@ def main():
         cwd=ROOT, capture_output=True, text=True, check=True)
     headers = [line for line in listing.stdout.splitlines() if (ROOT / line).exists()]
     failed = 0
+    alone = []
+    for header in headers:
+        source = (ROOT / header).with_suffix(".cpp")
+        if not source.exists():
+            alone.append(header)
+        elif first_include(source) != header:
+            failed += 1
+            print(f"{source.relative_to(ROOT)} does not include {header} first")
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         jobs = []
-        for header in headers:
+        for header in alone:
             folder = header.split("/")[0]
             # A folder without a source of its own borrows from the folder above it.
             command, directory = flags.get(folder) or flags["tests"]
