@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <string>
@@ -110,19 +111,52 @@ struct Covers {
     [[nodiscard]] std::size_t rules() const { return source.size() * destination.size(); }
 };
 
+// The number of leading bits that are equal in all addresses of a range.
+unsigned common_bits(const config::IpAddress& first, const config::IpAddress& last) {
+    unsigned bits = 0;
+    for (std::size_t i = 0; i < config::address_bytes(first.family); ++i) {
+        const auto difference = static_cast<std::uint8_t>(first.bytes[i] ^ last.bytes[i]);
+        bits += static_cast<unsigned>(std::countl_zero(difference));
+        if (difference != 0) {
+            break;
+        }
+    }
+    return bits;
+}
+
+// Each shape's rows, in the order of `order`; empty shapes are left out.
+std::vector<std::vector<std::uint32_t>> divide_by_shape(const config::RuleSet& rule_set,
+                                                        std::span<const std::uint32_t> order) {
+    if (order.size() < AclEngine::kShapeRows) {
+        return {{order.begin(), order.end()}};
+    }
+    std::vector<std::vector<std::uint32_t>> shapes(3);
+    for (const std::uint32_t index : order) {
+        const config::RuleRow& row = rule_set.rows[index];
+        const unsigned source = common_bits(row.source_first, row.source_last);
+        const unsigned destination = common_bits(row.destination_first, row.destination_last);
+        const std::size_t shape = source > destination ? 0 : source < destination ? 1 : 2;
+        shapes[shape].push_back(index);
+    }
+    std::erase_if(shapes, [](const auto& shape) { return shape.empty(); });
+    return shapes;
+}
+
 }  // namespace
 
-// Builds the slices of one engine. The temporary rules live on the heap; what remains is rte_malloc
-// memory of the contexts.
+// Builds the slices of one shape after the other. The temporary rules live on the heap; what
+// remains is rte_malloc memory of the contexts.
 struct AclEngine::Builder {
     const config::RuleSet& rule_set;
-    std::span<const std::uint32_t> order;
     AclEngine& engine;
+    std::span<const std::uint32_t> order{};  // of the shape at hand
+    std::size_t total = 0;                   // rules of all shapes so far
     std::size_t worst_rules = 0;
     std::uint32_t worst_filter = 0;
 
-    config::Result<void> run() {
-        std::size_t total = 0;
+    config::Result<void> add_shape(std::span<const std::uint32_t> rows) {
+        order = rows;
+        engine.shapes_.emplace_back();
         std::size_t in_slice = 0;
         std::size_t begin = 0;
         std::vector<std::size_t> ends;
@@ -229,7 +263,7 @@ struct AclEngine::Builder {
             return -built;
         }
         engine.memory_bytes_ += rules.size() * sizeof(Rule);
-        engine.slices_.push_back(std::move(context));
+        engine.shapes_.back().push_back(std::move(context));
         return 0;
     }
 };
@@ -243,15 +277,28 @@ AclEngine::~AclEngine() = default;
 config::Result<std::unique_ptr<const AclEngine>> AclEngine::build(
     const config::RuleSet& rule_set, std::span<const std::uint32_t> order) {
     std::unique_ptr<AclEngine> engine(new AclEngine());
-    Builder builder{.rule_set = rule_set, .order = order, .engine = *engine};
-    if (auto built = builder.run(); !built) {
-        return built.error();
+    Builder builder{.rule_set = rule_set, .engine = *engine};
+    for (const std::vector<std::uint32_t>& shape : divide_by_shape(rule_set, order)) {
+        if (auto built = builder.add_shape(shape); !built) {
+            return built.error();
+        }
     }
     return std::unique_ptr<const AclEngine>(std::move(engine));
 }
 
 template <typename Key>
-void AclEngine::search_slices(std::span<const Key> keys, std::uint32_t* found) const {
+void AclEngine::search_shapes(std::span<const Key> keys, std::uint32_t* found) const {
+    std::fill_n(found, keys.size(), kNoRow);
+    for (const Slices& slices : shapes_) {
+        search_slices(slices, keys, found);
+    }
+}
+
+// Lowers found[i] to the first row of this shape that matches, if that comes before it.
+template <typename Key>
+void AclEngine::search_slices(const Slices& slices,
+                              std::span<const Key> keys,
+                              std::uint32_t* found) {
     std::array<const std::uint8_t*, kBurst> data;
     std::array<std::uint8_t, kBurst> position;
     std::array<std::uint32_t, kBurst> results;
@@ -259,15 +306,14 @@ void AclEngine::search_slices(std::span<const Key> keys, std::uint32_t* found) c
     for (std::uint32_t i = 0; i < open; ++i) {
         data[i] = reinterpret_cast<const std::uint8_t*>(&keys[i]);
         position[i] = static_cast<std::uint8_t>(i);
-        found[i] = kNoRow;
     }
     // What a slice does not match stays open for the next one.
-    for (const Context& slice : slices_) {
+    for (const Context& slice : slices) {
         rte_acl_classify(slice.get(), data.data(), results.data(), open, 1);
         std::uint32_t still_open = 0;
         for (std::uint32_t k = 0; k < open; ++k) {
             if (results[k] != 0) {
-                found[position[k]] = results[k] - 1;
+                found[position[k]] = std::min(found[position[k]], results[k] - 1);
             } else {
                 data[still_open] = data[k];
                 position[still_open] = position[k];
@@ -282,11 +328,11 @@ void AclEngine::search_slices(std::span<const Key> keys, std::uint32_t* found) c
 }
 
 void AclEngine::search(std::span<const KeyV4> keys, std::uint32_t* found) const {
-    search_slices(keys, found);
+    search_shapes(keys, found);
 }
 
 void AclEngine::search(std::span<const KeyV6> keys, std::uint32_t* found) const {
-    search_slices(keys, found);
+    search_shapes(keys, found);
 }
 
 }  // namespace dataplane

@@ -123,4 +123,37 @@ INSTANTIATE_TEST_SUITE_P(RandomTables,
                                          Shape{Family::kIpv6, 20000, false}),
                          name_of);
 
+// A block list: each host as a source and, by its mirror, as a destination. In one trie the two
+// sides multiply, to gigabytes at this size.
+TEST(AclEngine, KeepsTheTwoSidesOfABlockListApart) {
+    constexpr std::uint32_t kHosts = 4000;
+    config::RuleSet set;
+    set.rules.resize(1);
+    set.filters.resize(kHosts);
+    for (std::uint32_t i = 0; i < kHosts; ++i) {
+        config::RuleRow row;
+        row.filter = i;
+        row.source_first = row.source_last = config::IpAddress::v4(0x0A000000U + i * 977U);
+        row.destination_last = config::IpAddress::v4(0xFFFFFFFFU);
+        set.rows.push_back(row);
+        std::swap(row.source_first, row.destination_first);
+        std::swap(row.source_last, row.destination_last);
+        row.mirror = true;
+        set.rows.push_back(row);
+    }
+    std::vector<std::uint32_t> order(set.rows.size());
+    std::iota(order.begin(), order.end(), 0U);
+    const auto engine = dataplane::AclEngine::build(set, order);
+    ASSERT_TRUE(engine.ok()) << engine.error().text;
+    EXPECT_EQ((*engine)->shapes(), 2U);
+
+    // Host 3 to host 2: the mirror of host 2's filter comes before host 3's own.
+    dataplane::KeyV4 key;
+    config::store(key.source.data(), config::be32(0x0A000000U + 3U * 977U));
+    config::store(key.destination.data(), config::be32(0x0A000000U + 2U * 977U));
+    std::uint32_t found = kNoRow;
+    (*engine)->search(std::span(&key, 1), &found);
+    EXPECT_EQ(found, 5U);
+}
+
 }  // namespace
