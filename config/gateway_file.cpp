@@ -1,12 +1,12 @@
 #include "config/gateway_file.h"
 
+#include "config/errno_text.h"
 #include "config/gateway_checks.h"
 #include "config/toml_reader.h"
 
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fstream>
 #include <sstream>
 
@@ -166,7 +166,7 @@ Result<GatewayConfig> parse_gateway_file(std::string_view toml, std::string_view
 Result<GatewayConfig> load_gateway_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file) {
-        return Error{ErrorCode::kGatewayFile, fmt::format("{}: {}", path, std::strerror(errno))};
+        return Error{ErrorCode::kGatewayFile, fmt::format("{}: {}", path, errno_text(errno))};
     }
     std::ostringstream text;
     text << file.rdbuf();

@@ -1,9 +1,10 @@
 #include "config/policy_store_schema.h"
 
+#include "config/errno_text.h"
+
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -182,7 +183,7 @@ Result<void> create_if_missing(const std::string& path) {
         }
         return Error{
             ErrorCode::kStoreUnavailable,
-            fmt::format("The policy store {} cannot be created: {}.", path, std::strerror(errno))};
+            fmt::format("The policy store {} cannot be created: {}.", path, errno_text(errno))};
     }
     ::close(fd);
     return {};

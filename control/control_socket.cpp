@@ -1,5 +1,6 @@
 #include "control/control_socket.h"
 
+#include "config/errno_text.h"
 #include "control/connection.h"
 #include "control/peer_credentials.h"
 
@@ -9,7 +10,6 @@
 #include <asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
 #include <optional>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -26,7 +26,8 @@ namespace {
 using Protocol = asio::local::stream_protocol;
 
 config::Error system_error(std::string_view what, const std::string& path, int code) {
-    return {config::ErrorCode::kSystem, fmt::format("{} {}: {}", what, path, std::strerror(code))};
+    return {config::ErrorCode::kSystem,
+            fmt::format("{} {}: {}", what, path, config::errno_text(code))};
 }
 
 // Removes the socket file of a daemon that is gone. Nothing else is ever removed.

@@ -1,10 +1,11 @@
 #include "control/peer_credentials.h"
 
+#include "config/errno_text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <grp.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ config::Result<PeerCredentials> peer_credentials(int socket, std::optional<gid_t
     socklen_t size = sizeof credentials;
     if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
         return config::Error{config::ErrorCode::kSystem,
-                             fmt::format("SO_PEERCRED: {}", std::strerror(errno))};
+                             fmt::format("SO_PEERCRED: {}", config::errno_text(errno))};
     }
     PeerCredentials peer{credentials.uid, credentials.pid, false};
     if (credentials.uid == 0 || credentials.uid == geteuid()) {

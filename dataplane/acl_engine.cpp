@@ -299,9 +299,11 @@ template <typename Key>
 void AclEngine::search_slices(const Slices& slices,
                               std::span<const Key> keys,
                               std::uint32_t* found) {
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): written before it is read.
     std::array<const std::uint8_t*, kBurst> data;
     std::array<std::uint8_t, kBurst> position;
     std::array<std::uint32_t, kBurst> results;
+    // NOLINTEND(cppcoreguidelines-pro-type-member-init)
     auto open = static_cast<std::uint32_t>(keys.size());
     for (std::uint32_t i = 0; i < open; ++i) {
         data[i] = reinterpret_cast<const std::uint8_t*>(&keys[i]);

@@ -134,9 +134,11 @@ void look_up_class(const FamilyEngines& engines,
                    unsigned bits,
                    std::uint32_t members,
                    std::span<rte_mbuf* const> burst) {
+    // NOLINTBEGIN(cppcoreguidelines-pro-type-member-init): written before it is read.
     std::array<ClassifyKey<kBytes>, kBurst> keys;
     std::array<std::uint32_t, kBurst> found;
     std::array<std::uint8_t, kBurst> position;
+    // NOLINTEND(cppcoreguidelines-pro-type-member-init)
     std::size_t count = 0;
     for (; members != 0; members &= members - 1) {
         const auto i = static_cast<std::uint8_t>(std::countr_zero(members));

@@ -1,5 +1,7 @@
 #include "tools/netsh_client.h"
 
+#include "config/errno_text.h"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -47,7 +49,7 @@ config::Result<void> Client::connect(const std::string& path) {
             config::ErrorCode::kConnection,
             fmt::format("The daemon cannot be reached at {}: {}. Is portcullisd running?",
                         path,
-                        std::strerror(errno))};
+                        config::errno_text(errno))};
     }
     (void)fcntl(socket_, F_SETFL, O_NONBLOCK);
     return {};
@@ -68,7 +70,7 @@ config::Result<void> Client::write_some() {
         // The daemon may have said why before it closed: that is still to be read.
         unsent_.clear();
     } else if (errno != EAGAIN && errno != EINTR) {
-        return lost(std::strerror(errno));
+        return lost(config::errno_text(errno));
     }
     return {};
 }
@@ -83,7 +85,7 @@ config::Result<bool> Client::read_some(const Take& take) {
         if (errno == EAGAIN || errno == EINTR) {
             return false;
         }
-        return lost(std::strerror(errno));
+        return lost(config::errno_text(errno));
     }
     reader_.append({buffer.data(), static_cast<std::size_t>(count)});
     bool any = false;
@@ -115,7 +117,7 @@ config::Result<bool> Client::wait(int input, const Take& take) {
             if (errno == EINTR) {
                 continue;
             }
-            return lost(std::strerror(errno));
+            return lost(config::errno_text(errno));
         }
         if ((polled[0].revents & POLLOUT) != 0) {
             if (const config::Result<void> written = write_some(); !written) {

@@ -1,5 +1,6 @@
 #include "tools/netsh_script.h"
 
+#include "config/errno_text.h"
 #include "config/token.h"
 
 #include <fmt/format.h>
@@ -7,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
@@ -158,7 +158,7 @@ config::Result<bool> Script::run_file(const std::string& path) {
     const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
         return config::Error{config::ErrorCode::kFileNotReadable,
-                             fmt::format("{}: {}", path, std::strerror(errno))};
+                             fmt::format("{}: {}", path, config::errno_text(errno))};
     }
     ++nesting_;
     config::Result<bool> result = run(descriptor, path);
@@ -178,7 +178,7 @@ config::Result<void> LineReader::read() {
     const ssize_t count = ::read(descriptor_, chunk.data(), chunk.size());
     if (count < 0 && errno != EINTR) {
         return config::Error{config::ErrorCode::kFileNotReadable,
-                             fmt::format("{}: {}", name_, std::strerror(errno))};
+                             fmt::format("{}: {}", name_, config::errno_text(errno))};
     }
     if (count == 0) {
         ended_ = true;
