@@ -222,7 +222,9 @@ def suite_asan():
 
 
 def suite_tsan():
-    meson_tests("tsan", "tsan", unwanted=["slow", "system", "single-threaded"],
+    # Not `eal`: packets change threads inside DPDK's own libraries, which are not instrumented, so
+    # that every buffer would be reported. The same code runs on plain memory in the other tests.
+    meson_tests("tsan", "tsan", unwanted=["slow", "system", "eal", "single-threaded"],
                 timeout_multiplier=6)
 
 
@@ -365,8 +367,8 @@ SUITES = {
     "cases": ("pcap in, pcap out through the pipeline", suite_cases),
     "eal": ("tests that start DPDK: rte_acl against the ordered scan, worker", suite_named("eal")),
     "slow": ("long-running meson tests", suite_named("slow")),
-    "asan": ("all of the above under AddressSanitizer and UBSan (clang)", suite_asan),
-    "tsan": ("all of the above under ThreadSanitizer (clang)", suite_tsan),
+    "asan": ("all meson tests but the slow ones, under AddressSanitizer and UBSan (clang)", suite_asan),
+    "tsan": ("the threaded tests that need no EAL, under ThreadSanitizer (clang)", suite_tsan),
     "clang": ("plain clang build, warnings as errors, and its tests", suite_clang),
     "system": ("real daemon between network namespaces (root)", suite_system),
     "kill": ("kill -9 in a stream of commands; nothing acknowledged is lost (root)", suite_kill),
