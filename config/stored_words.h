@@ -47,15 +47,40 @@ struct StoredWords<AuthKind> {
 
 template <>
 struct StoredWords<Cipher> {
-    static constexpr auto kWords = std::to_array<std::string_view>(
-        {"none", "des", "3des", "aes128", "aes192", "aes256", "aesgcm128", "aesgcm256"});
+    static constexpr auto kWords = std::to_array<std::string_view>({"none",
+                                                                    "des",
+                                                                    "3des",
+                                                                    "aes128",
+                                                                    "aes192",
+                                                                    "aes256",
+                                                                    "aesgcm128",
+                                                                    "aesgcm256",
+                                                                    "aesgcm192",
+                                                                    "aesgcm128icv12",
+                                                                    "aesgcm192icv12",
+                                                                    "aesgcm256icv12",
+                                                                    "aesgcm128icv8",
+                                                                    "aesgcm192icv8",
+                                                                    "aesgcm256icv8",
+                                                                    "aesctr128",
+                                                                    "aesctr192",
+                                                                    "aesctr256",
+                                                                    "chacha20poly1305"});
     static_assert(kWords.size() == kCiphers.size());
 };
 
 template <>
 struct StoredWords<Hash> {
-    static constexpr auto kWords =
-        std::to_array<std::string_view>({"none", "md5", "sha1", "sha256", "sha384", "sha512"});
+    static constexpr auto kWords = std::to_array<std::string_view>({"none",
+                                                                    "md5",
+                                                                    "sha1",
+                                                                    "sha256",
+                                                                    "sha384",
+                                                                    "sha512",
+                                                                    "aesxcbc",
+                                                                    "aesgmac128",
+                                                                    "aesgmac192",
+                                                                    "aesgmac256"});
     static_assert(kWords.size() == kHashes.size());
 };
 

@@ -71,6 +71,11 @@ std::string errors_page() {
     return page;
 }
 
+// IKEv1's number for an algorithm, if it has one.
+std::string id_or_none(unsigned id) {
+    return id == 0 ? "-" : fmt::format("{}", id);
+}
+
 std::string algorithms_page() {
     std::string page{kGenerated};
     page +=
@@ -79,27 +84,40 @@ std::string algorithms_page() {
         "stored and\n"
         "shown, with a warning.\n\n"
         "## Ciphers\n\n"
-        "| token | main mode | quick mode | own integrity | weak | defined in |\n"
-        "| --- | --- | --- | --- | --- | --- |\n";
+        "| token | main mode | quick mode | own integrity | weak | key, salt, IV bytes | ICV bytes "
+        "| "
+        "ESP transform | defined in |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
     for (const config::CipherRow& row : config::kCiphers) {
-        page += fmt::format("| `{}` | {} | {} | {} | {} | {} |\n",
+        page += fmt::format("| `{}` | {} | {} | {} | {} | {}, {}, {} | {} | {} | {} |\n",
                             row.token,
                             yes_no(row.main_mode),
                             yes_no(row.quick_mode),
                             yes_no(row.aead),
                             yes_no(row.weak),
+                            row.bytes.key,
+                            row.bytes.salt,
+                            row.bytes.iv,
+                            row.bytes.icv,
+                            id_or_none(row.ids.esp),
                             row.rfc);
     }
     page +=
         "\n## Hashes\n\n"
-        "| token | main mode | quick mode | weak | defined in |\n"
-        "| --- | --- | --- | --- | --- |\n";
+        "| token | main mode | quick mode | weak | key, salt, IV bytes | ICV bytes | "
+        "IKE authentication | defined in |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- |\n";
     for (const config::HashRow& row : config::kHashes) {
-        page += fmt::format("| `{}` | {} | {} | {} | {} |\n",
+        page += fmt::format("| `{}` | {} | {} | {} | {}, {}, {} | {} | {} | {} |\n",
                             row.token,
                             yes_no(row.main_mode),
                             yes_no(row.quick_mode),
                             yes_no(row.weak),
+                            row.bytes.key,
+                            row.bytes.salt,
+                            row.bytes.iv,
+                            row.bytes.icv,
+                            id_or_none(row.ids.authentication),
                             row.rfc);
     }
     page +=
