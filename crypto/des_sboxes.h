@@ -1,0 +1,497 @@
+// The eight S-boxes of DES as straight-line programs on bit slices. Written by
+// tools/des_sboxes (45 20) from the truth tables; do not edit. Each one XORs its
+// output bits, the standard's first one first, to o1..o4.
+#pragma once
+
+namespace crypto {
+
+// 55 gates.
+template <typename V>
+inline void des_sbox1(V a1, V a2, V a3, V a4, V a5, V a6, V& o1, V& o2, V& o3, V& o4) {
+    const V x0 = a4 ^ a1;
+    const V x1 = a4 ^ a3;
+    const V x2 = x1 & a1;
+    const V x3 = x2 | a6;
+    const V x4 = x3 ^ x0;
+    const V x5 = x3 ^ a3;
+    const V x6 = x1 & ~x0;
+    const V x7 = x5 | x6;
+    const V x8 = x7 & ~a5;
+    const V x9 = x8 ^ x4;
+    const V x10 = ~x6;
+    const V x11 = x10 & ~x9;
+    const V x12 = x11 | a6;
+    const V x13 = x12 ^ x5;
+    const V x14 = x4 & ~x13;
+    const V x15 = a6 & ~x6;
+    const V x16 = x14 ^ x15;
+    const V x17 = x16 & a5;
+    const V x18 = x17 ^ x13;
+    const V x19 = x18 & ~a2;
+    const V x20 = x19 ^ x9;
+    const V x21 = a5 & ~x7;
+    const V x22 = x18 & ~x21;
+    const V x23 = a5 & ~a4;
+    const V x24 = x16 & ~x23;
+    const V x25 = x24 & a1;
+    const V x26 = x25 ^ x22;
+    const V x27 = x20 & ~x8;
+    const V x28 = x8 & a4;
+    const V x29 = a5 & ~a6;
+    const V x30 = x28 ^ x29;
+    const V x31 = x30 | a3;
+    const V x32 = x31 ^ x27;
+    const V x33 = x32 & ~a2;
+    const V x34 = x33 ^ x26;
+    const V x35 = x18 ^ x10;
+    const V x36 = x35 | x8;
+    const V x37 = x27 | x14;
+    const V x38 = x37 & ~a3;
+    const V x39 = x38 ^ x36;
+    const V x40 = x21 & x0;
+    const V x41 = a5 & ~a3;
+    const V x42 = x40 | x41;
+    const V x43 = x42 | a2;
+    const V x44 = x43 ^ x39;
+    const V x45 = x16 ^ a2;
+    const V x46 = x7 & ~x19;
+    const V x47 = x46 ^ x12;
+    const V x48 = x47 & ~a4;
+    const V x49 = x48 ^ x45;
+    const V x50 = x46 ^ x4;
+    const V x51 = x27 ^ a4;
+    const V x52 = x50 & x51;
+    const V x53 = x52 | a5;
+    const V x54 = x53 ^ x49;
+    o1 = o1 ^ x54;
+    o2 = o2 ^ x20;
+    o3 = o3 ^ x44;
+    o4 = o4 ^ x34;
+}
+
+// 52 gates.
+template <typename V>
+inline void des_sbox2(V a1, V a2, V a3, V a4, V a5, V a6, V& o1, V& o2, V& o3, V& o4) {
+    const V x0 = a5 ^ a1;
+    const V x1 = ~a4;
+    const V x2 = x0 ^ x1;
+    const V x3 = x1 ^ a3;
+    const V x4 = a1 & ~x0;
+    const V x5 = x3 | x4;
+    const V x6 = x5 & a2;
+    const V x7 = x6 ^ x2;
+    const V x8 = a5 & a4;
+    const V x9 = ~a2;
+    const V x10 = x8 ^ x9;
+    const V x11 = x10 & ~a3;
+    const V x12 = x11 ^ x6;
+    const V x13 = x12 & a6;
+    const V x14 = x13 ^ x7;
+    const V x15 = a5 | a4;
+    const V x16 = x15 & ~a3;
+    const V x17 = x16 ^ x10;
+    const V x18 = x11 | x2;
+    const V x19 = x18 & a1;
+    const V x20 = x19 ^ x17;
+    const V x21 = x7 & a2;
+    const V x22 = a4 & ~x18;
+    const V x23 = x21 | x22;
+    const V x24 = x5 & x2;
+    const V x25 = x24 & a5;
+    const V x26 = x25 ^ x23;
+    const V x27 = x26 & a6;
+    const V x28 = x27 ^ x20;
+    const V x29 = x15 & ~x10;
+    const V x30 = x9 & ~x0;
+    const V x31 = x29 | x30;
+    const V x32 = x10 | x0;
+    const V x33 = x32 ^ x21;
+    const V x34 = x33 & a6;
+    const V x35 = x34 ^ x31;
+    const V x36 = a2 & ~a1;
+    const V x37 = x36 | x27;
+    const V x38 = x37 | a3;
+    const V x39 = x38 ^ x35;
+    const V x40 = x9 | x3;
+    const V x41 = x40 ^ x2;
+    const V x42 = x39 | x11;
+    const V x43 = x42 & ~a5;
+    const V x44 = x43 ^ x41;
+    const V x45 = x43 | x36;
+    const V x46 = x20 & a5;
+    const V x47 = x46 ^ x30;
+    const V x48 = x47 & ~a2;
+    const V x49 = x48 ^ x45;
+    const V x50 = x49 & a6;
+    const V x51 = x50 ^ x44;
+    o1 = o1 ^ x39;
+    o2 = o2 ^ x14;
+    o3 = o3 ^ x28;
+    o4 = o4 ^ x51;
+}
+
+// 51 gates.
+template <typename V>
+inline void des_sbox3(V a1, V a2, V a3, V a4, V a5, V a6, V& o1, V& o2, V& o3, V& o4) {
+    const V x0 = a3 ^ a2;
+    const V x1 = x0 ^ a6;
+    const V x2 = x1 & a2;
+    const V x3 = x2 | a5;
+    const V x4 = x3 ^ x1;
+    const V x5 = a6 & ~x2;
+    const V x6 = x5 | a4;
+    const V x7 = x6 ^ x4;
+    const V x8 = a4 ^ a3;
+    const V x9 = x8 ^ x2;
+    const V x10 = x9 | a5;
+    const V x11 = x10 ^ x6;
+    const V x12 = x11 | a1;
+    const V x13 = x12 ^ x7;
+    const V x14 = x5 & a3;
+    const V x15 = x2 ^ a5;
+    const V x16 = x14 ^ x15;
+    const V x17 = x11 | a2;
+    const V x18 = x17 ^ x3;
+    const V x19 = x18 & a4;
+    const V x20 = x19 ^ x16;
+    const V x21 = x16 & ~x13;
+    const V x22 = x11 & ~x20;
+    const V x23 = x21 | x22;
+    const V x24 = ~x17;
+    const V x25 = x13 | x9;
+    const V x26 = x24 ^ x25;
+    const V x27 = x26 & ~a3;
+    const V x28 = x27 ^ x23;
+    const V x29 = x28 & ~a1;
+    const V x30 = x29 ^ x20;
+    const V x31 = x18 ^ a2;
+    const V x32 = x8 | x7;
+    const V x33 = x32 ^ x15;
+    const V x34 = x33 & a5;
+    const V x35 = x34 ^ x31;
+    const V x36 = x28 | x19;
+    const V x37 = x13 & ~a3;
+    const V x38 = x36 & x37;
+    const V x39 = x38 | a1;
+    const V x40 = x39 ^ x35;
+    const V x41 = a6 & ~x14;
+    const V x42 = x41 ^ x8;
+    const V x43 = a6 ^ a2;
+    const V x44 = x43 | x26;
+    const V x45 = x44 & ~a1;
+    const V x46 = x45 ^ x42;
+    const V x47 = x12 & ~x4;
+    const V x48 = x47 | x41;
+    const V x49 = x48 & ~a5;
+    const V x50 = x49 ^ x46;
+    o1 = o1 ^ x50;
+    o2 = o2 ^ x40;
+    o3 = o3 ^ x30;
+    o4 = o4 ^ x13;
+}
+
+// 42 gates.
+template <typename V>
+inline void des_sbox4(V a1, V a2, V a3, V a4, V a5, V a6, V& o1, V& o2, V& o3, V& o4) {
+    const V x0 = ~a1;
+    const V x1 = x0 ^ a3;
+    const V x2 = a3 & a1;
+    const V x3 = x2 ^ a4;
+    const V x4 = x3 & ~a5;
+    const V x5 = x4 ^ x1;
+    const V x6 = a5 | a1;
+    const V x7 = x6 ^ x2;
+    const V x8 = x7 & ~a4;
+    const V x9 = x8 ^ a3;
+    const V x10 = x9 & a2;
+    const V x11 = x10 ^ x5;
+    const V x12 = x9 ^ a4;
+    const V x13 = x8 & ~a3;
+    const V x14 = x13 | a2;
+    const V x15 = x14 ^ x12;
+    const V x16 = x11 & ~x3;
+    const V x17 = x9 & ~x16;
+    const V x18 = x17 | a5;
+    const V x19 = x18 ^ x15;
+    const V x20 = x19 & a6;
+    const V x21 = x20 ^ x11;
+    const V x22 = x7 & ~x10;
+    const V x23 = x15 | a3;
+    const V x24 = x23 & a4;
+    const V x25 = x24 ^ x22;
+    const V x26 = x5 & ~a2;
+    const V x27 = x26 ^ x0;
+    const V x28 = x27 | a5;
+    const V x29 = x28 ^ x25;
+    const V x30 = x27 & x19;
+    const V x31 = x30 ^ x7;
+    const V x32 = x9 & ~x11;
+    const V x33 = x32 & ~a4;
+    const V x34 = x33 ^ x31;
+    const V x35 = x34 | a6;
+    const V x36 = x35 ^ x29;
+    const V x37 = x34 & a6;
+    const V x38 = ~x29;
+    const V x39 = x37 ^ x38;
+    const V x40 = x19 | a6;
+    const V x41 = x40 ^ x11;
+    o1 = o1 ^ x36;
+    o2 = o2 ^ x39;
+    o3 = o3 ^ x41;
+    o4 = o4 ^ x21;
+}
+
+// 56 gates.
+template <typename V>
+inline void des_sbox5(V a1, V a2, V a3, V a4, V a5, V a6, V& o1, V& o2, V& o3, V& o4) {
+    const V x0 = a6 & ~a4;
+    const V x1 = a3 ^ a2;
+    const V x2 = x0 ^ x1;
+    const V x3 = x2 ^ a4;
+    const V x4 = a2 & ~x3;
+    const V x5 = x4 | a5;
+    const V x6 = x5 ^ x2;
+    const V x7 = x2 & ~a5;
+    const V x8 = x7 & ~a2;
+    const V x9 = x8 ^ a6;
+    const V x10 = ~x3;
+    const V x11 = x10 | x6;
+    const V x12 = x11 & a6;
+    const V x13 = x12 ^ x11;
+    const V x14 = x13 | a3;
+    const V x15 = x14 ^ x9;
+    const V x16 = x15 & ~a1;
+    const V x17 = x16 ^ x6;
+    const V x18 = a6 ^ a1;
+    const V x19 = x18 ^ x1;
+    const V x20 = x16 | a3;
+    const V x21 = x20 & a5;
+    const V x22 = x21 ^ x19;
+    const V x23 = x18 & ~x5;
+    const V x24 = x23 ^ x16;
+    const V x25 = x20 & x13;
+    const V x26 = x25 ^ x19;
+    const V x27 = x26 & ~a2;
+    const V x28 = x27 ^ x24;
+    const V x29 = x28 | a4;
+    const V x30 = x29 ^ x22;
+    const V x31 = x7 | x1;
+    const V x32 = x31 ^ x22;
+    const V x33 = x17 & ~a5;
+    const V x34 = x26 & ~x33;
+    const V x35 = x34 | a3;
+    const V x36 = x35 ^ x32;
+    const V x37 = x1 & ~x27;
+    const V x38 = x20 & x19;
+    const V x39 = x38 ^ x24;
+    const V x40 = x39 | a5;
+    const V x41 = x40 ^ x37;
+    const V x42 = x41 & a4;
+    const V x43 = x42 ^ x36;
+    const V x44 = x43 | a1;
+    const V x45 = x30 ^ x17;
+    const V x46 = x44 ^ x45;
+    const V x47 = x43 & ~a2;
+    const V x48 = x47 ^ x46;
+    const V x49 = ~x43;
+    const V x50 = x49 | x34;
+    const V x51 = x19 & ~a2;
+    const V x52 = x51 & a1;
+    const V x53 = x52 ^ x50;
+    const V x54 = x53 & ~a5;
+    const V x55 = x54 ^ x48;
+    o1 = o1 ^ x55;
+    o2 = o2 ^ x30;
+    o3 = o3 ^ x17;
+    o4 = o4 ^ x43;
+}
+
+// 53 gates.
+template <typename V>
+inline void des_sbox6(V a1, V a2, V a3, V a4, V a5, V a6, V& o1, V& o2, V& o3, V& o4) {
+    const V x0 = a5 ^ a2;
+    const V x1 = a6 ^ a2;
+    const V x2 = a5 & ~a2;
+    const V x3 = x1 | x2;
+    const V x4 = x3 & ~a1;
+    const V x5 = x4 ^ x0;
+    const V x6 = x5 ^ a6;
+    const V x7 = x3 ^ a1;
+    const V x8 = x6 & x7;
+    const V x9 = x8 | a4;
+    const V x10 = x9 ^ x5;
+    const V x11 = x7 ^ x5;
+    const V x12 = a2 & ~a1;
+    const V x13 = x11 | x12;
+    const V x14 = x13 & a3;
+    const V x15 = x14 ^ x10;
+    const V x16 = a5 ^ a1;
+    const V x17 = a3 & ~x13;
+    const V x18 = x16 ^ x17;
+    const V x19 = x15 & x7;
+    const V x20 = x19 ^ a6;
+    const V x21 = x20 & ~a2;
+    const V x22 = x21 ^ x18;
+    const V x23 = x13 | x4;
+    const V x24 = x22 & x15;
+    const V x25 = x24 & ~a6;
+    const V x26 = x25 ^ x23;
+    const V x27 = x26 & a4;
+    const V x28 = x27 ^ x22;
+    const V x29 = x10 & ~x15;
+    const V x30 = x1 ^ a3;
+    const V x31 = x29 ^ x30;
+    const V x32 = ~a6;
+    const V x33 = x32 & ~x22;
+    const V x34 = x33 | a4;
+    const V x35 = x34 ^ x31;
+    const V x36 = x15 ^ x8;
+    const V x37 = x36 & x9;
+    const V x38 = x28 | a6;
+    const V x39 = x38 ^ x37;
+    const V x40 = x39 & a1;
+    const V x41 = x40 ^ x35;
+    const V x42 = x34 | a2;
+    const V x43 = x42 ^ x11;
+    const V x44 = x39 | x0;
+    const V x45 = x44 & ~x1;
+    const V x46 = x45 | a1;
+    const V x47 = x46 ^ x43;
+    const V x48 = x35 ^ x26;
+    const V x49 = x3 & ~x8;
+    const V x50 = x48 | x49;
+    const V x51 = x50 & a3;
+    const V x52 = x51 ^ x47;
+    o1 = o1 ^ x41;
+    o2 = o2 ^ x52;
+    o3 = o3 ^ x15;
+    o4 = o4 ^ x28;
+}
+
+// 54 gates.
+template <typename V>
+inline void des_sbox7(V a1, V a2, V a3, V a4, V a5, V a6, V& o1, V& o2, V& o3, V& o4) {
+    const V x0 = a4 ^ a1;
+    const V x1 = x0 ^ a5;
+    const V x2 = a1 & ~a5;
+    const V x3 = x2 | a4;
+    const V x4 = x3 & ~a2;
+    const V x5 = x4 ^ x1;
+    const V x6 = a5 & ~x1;
+    const V x7 = a2 & ~x3;
+    const V x8 = x6 | x7;
+    const V x9 = x8 | a6;
+    const V x10 = x9 ^ x5;
+    const V x11 = a2 & a1;
+    const V x12 = x11 | x2;
+    const V x13 = x8 | a1;
+    const V x14 = x13 & ~a6;
+    const V x15 = x14 ^ x12;
+    const V x16 = x15 | a3;
+    const V x17 = x16 ^ x10;
+    const V x18 = x1 & ~x2;
+    const V x19 = x18 ^ a3;
+    const V x20 = x17 & x13;
+    const V x21 = x20 | a2;
+    const V x22 = x21 ^ x19;
+    const V x23 = a4 & ~x22;
+    const V x24 = x23 & a3;
+    const V x25 = x24 ^ a5;
+    const V x26 = x25 & ~a1;
+    const V x27 = x26 ^ x16;
+    const V x28 = x27 & a6;
+    const V x29 = x28 ^ x22;
+    const V x30 = x24 | x10;
+    const V x31 = x30 & x21;
+    const V x32 = x14 ^ x4;
+    const V x33 = x32 ^ x27;
+    const V x34 = x33 & ~a1;
+    const V x35 = x34 ^ x31;
+    const V x36 = ~a3;
+    const V x37 = x28 ^ x1;
+    const V x38 = x37 & a1;
+    const V x39 = x38 ^ x36;
+    const V x40 = x20 & a2;
+    const V x41 = x40 ^ x39;
+    const V x42 = x41 | a4;
+    const V x43 = x42 ^ x35;
+    const V x44 = a2 & ~x8;
+    const V x45 = x44 ^ x1;
+    const V x46 = x4 | a1;
+    const V x47 = x46 ^ x13;
+    const V x48 = x47 | a3;
+    const V x49 = x48 ^ x45;
+    const V x50 = x20 & x10;
+    const V x51 = x50 ^ x44;
+    const V x52 = x51 | a6;
+    const V x53 = x52 ^ x49;
+    o1 = o1 ^ x17;
+    o2 = o2 ^ x43;
+    o3 = o3 ^ x29;
+    o4 = o4 ^ x53;
+}
+
+// 54 gates.
+template <typename V>
+inline void des_sbox8(V a1, V a2, V a3, V a4, V a5, V a6, V& o1, V& o2, V& o3, V& o4) {
+    const V x0 = a6 ^ a5;
+    const V x1 = x0 & ~a1;
+    const V x2 = x1 ^ a6;
+    const V x3 = x2 & a4;
+    const V x4 = x3 ^ x0;
+    const V x5 = a4 ^ a1;
+    const V x6 = x5 | x2;
+    const V x7 = x6 & ~a2;
+    const V x8 = x7 ^ x4;
+    const V x9 = x7 & a1;
+    const V x10 = ~a2;
+    const V x11 = x9 ^ x10;
+    const V x12 = x2 & a5;
+    const V x13 = x12 ^ x11;
+    const V x14 = x13 | a3;
+    const V x15 = x14 ^ x8;
+    const V x16 = x14 & a5;
+    const V x17 = x5 ^ a3;
+    const V x18 = x16 ^ x17;
+    const V x19 = x2 & x0;
+    const V x20 = x19 & ~a4;
+    const V x21 = x20 ^ x18;
+    const V x22 = x15 & a5;
+    const V x23 = x8 & ~x17;
+    const V x24 = x22 ^ x23;
+    const V x25 = x18 ^ x0;
+    const V x26 = x25 | x15;
+    const V x27 = x26 & ~a4;
+    const V x28 = x27 ^ x24;
+    const V x29 = x28 | a2;
+    const V x30 = x29 ^ x21;
+    const V x31 = x15 & ~a4;
+    const V x32 = x31 ^ x18;
+    const V x33 = x15 & ~a2;
+    const V x34 = x33 & ~a3;
+    const V x35 = x34 ^ x32;
+    const V x36 = x10 & ~a5;
+    const V x37 = a3 & ~x6;
+    const V x38 = x36 ^ x37;
+    const V x39 = x25 & a1;
+    const V x40 = x39 ^ x38;
+    const V x41 = x40 | a6;
+    const V x42 = x41 ^ x35;
+    const V x43 = x39 ^ x10;
+    const V x44 = x12 | x1;
+    const V x45 = x44 ^ x29;
+    const V x46 = x45 | a4;
+    const V x47 = x46 ^ x43;
+    const V x48 = x46 & ~x20;
+    const V x49 = x22 | x3;
+    const V x50 = x49 | a1;
+    const V x51 = x50 ^ x48;
+    const V x52 = x51 & a3;
+    const V x53 = x52 ^ x47;
+    o1 = o1 ^ x30;
+    o2 = o2 ^ x15;
+    o3 = o3 ^ x53;
+    o4 = o4 ^ x42;
+}
+
+}  // namespace crypto
