@@ -367,7 +367,7 @@ SUITES = {
     "cases": ("pcap in, pcap out through the pipeline", suite_cases),
     "eal": ("tests that start DPDK: rte_acl against the ordered scan, worker", suite_named("eal")),
     "slow": ("long-running meson tests", suite_named("slow")),
-    "asan": ("all meson tests but the slow ones, under AddressSanitizer and UBSan (clang)", suite_asan),
+    "asan": ("all meson tests but the slow ones under AddressSanitizer, UBSan (clang)", suite_asan),
     "tsan": ("the threaded tests that need no EAL, under ThreadSanitizer (clang)", suite_tsan),
     "clang": ("plain clang build, warnings as errors, and its tests", suite_clang),
     "system": ("real daemon between network namespaces (root)", suite_system),
