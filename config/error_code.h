@@ -50,6 +50,10 @@ enum class ErrorForm : std::uint8_t {
     X(kNotSupported, kIpsec, 5521, "The request cannot be carried out by this gateway.")        \
     X(kTooManyFilters, kIpsec, 5522, "The filters expand to more entries than a table holds.")  \
     X(kStoreDamaged, kIpsec, 5523, "The store is damaged or of a newer version.")               \
+    X(kSaExists, kIpsec, 5524, "An SA with that SPI, destination and protocol exists.")         \
+    X(kSaNotFound, kIpsec, 5525, "No SA matches.")                                              \
+    X(kTooManySas, kIpsec, 5526, "The gateway holds as many SAs as it can.")                    \
+    X(kBadSa, kIpsec, 5527, "What is said about an SA does not fit together.")                  \
     X(kQmPolicyExists, kWin32, 13000, "A quick mode policy with that name exists.")             \
     X(kQmPolicyNotFound, kWin32, 13001, "There is no quick mode policy with that name.")        \
     X(kQmPolicyInUse, kWin32, 13002, "A rule still uses the quick mode policy.")                \

@@ -184,7 +184,11 @@ void PacketService::handle(const dataplane::Event& event) {
             return;
         }
         case EventKind::kUnresolved:
-            agent_.unresolved(event.port, event.next_hop, std::move(packet), now_, actions_);
+            agent_.unresolved(event.port, event.address, std::move(packet), now_, actions_);
+            return;
+        case EventKind::kSoftExpired:
+        case EventKind::kHardExpired:
+        case EventKind::kAudit:
             return;
     }
 }

@@ -35,6 +35,35 @@ namespace dataplane {
     X(kFragmentTimeout, "fragment-timeout", "Datagram whose other fragments did not arrive.")     \
     X(kFilterBlock, "filter-block", "A filter with the action block matched.")                    \
     X(kNegotiateNoSa, "negotiate-no-sa", "A negotiate filter matched and no SA protects it.")     \
+    X(kNegotiateTransit,                                                                          \
+      "negotiate-transit",                                                                        \
+      "A transport rule cannot protect forwarded packets.")                                       \
+    X(kNegotiateNoPeer, "negotiate-no-peer", "The tunnel rule that matched has no end point.")    \
+    X(kClearText, "clear-text", "Arrived unprotected, but its rule wants it protected.")          \
+    X(kSaUnknown, "sa-unknown", "ESP or AH for this host with an SPI that no SA has.")            \
+    X(kSaExpired, "sa-expired", "The SA has reached the hard limit of its lifetime.")             \
+    X(kSaPolicyMismatch, "sa-policy-mismatch", "Verified, but no rule allows it by this SA.")     \
+    X(kBundleMismatch, "bundle-mismatch", "AH or ESP without the other half of its bundle.")      \
+    X(kEncapsulationMismatch, "encap-mismatch", "ESP in UDP where the SA has none, or without.")  \
+    X(kSequenceExhausted, "sequence-exhausted", "The SA has used up its sequence numbers.")       \
+    X(kSequenceZero, "sequence-zero", "ESP or AH with sequence number 0.")                        \
+    X(kReplayed, "replayed", "ESP or AH whose sequence number was received before.")              \
+    X(kReplayTooOld, "replay-too-old", "ESP or AH left of the anti-replay window.")               \
+    X(kIcvMismatch, "icv-mismatch", "The ICV is wrong: changed on the way, or another key.")      \
+    X(kEspTruncated, "esp-truncated", "Too short for ESP header, IV, trailer and ICV.")           \
+    X(kEspBadLength, "esp-bad-length", "Ciphertext is not a multiple of the cipher's block.")     \
+    X(kEspBadPadding,                                                                             \
+      "esp-bad-padding",                                                                          \
+      "ESP padding is not 1, 2, 3..., or longer than it can be.")                                 \
+    X(kEspDummy, "esp-dummy", "ESP dummy packet (next header 59).")                               \
+    X(kAhTruncated, "ah-truncated", "Too short for the AH and its ICV.")                          \
+    X(kAhBadLength, "ah-bad-length", "The AH's length field does not fit the SA.")                \
+    X(kBadNextHeader, "bad-next-header", "ESP or AH holds what its SA's mode cannot hold.")       \
+    X(kEcnInvalid, "ecn-invalid", "Congestion mark on a tunnel packet that cannot carry it.")     \
+    X(kIpsecNesting, "ipsec-nesting", "More ESP and AH headers inside each other than allowed.")  \
+    X(kIpsecTooLong, "ipsec-too-long", "Would be longer than 65,535 bytes once protected.")       \
+    X(kReassembledTooLong, "reassembled-too-long", "Datagram too long to be put together.")       \
+    X(kNatKeepalive, "nat-keepalive", "NAT keepalive (RFC 3948 2.3); nothing to do.")             \
     X(kTtlExpired, "ttl-expired", "Time to live or hop limit used up.")                           \
     X(kNoRoute, "no-route", "No route to the destination.")                                       \
     X(kBlackhole, "blackhole", "Multicast or broadcast, which is not forwarded.")                 \

@@ -18,6 +18,11 @@ inline constexpr std::uint16_t kMaxPorts = 32;
 inline constexpr std::uint16_t kNoPort = 0xFFFF;
 inline constexpr std::uint16_t kBurst = 32;
 
+// Names an SA across turns: its place in the SaTable and, above it, how often the place was used. A
+// handle never names another SA than the one it was given for.
+using SaHandle = std::uint32_t;
+inline constexpr SaHandle kNoSa = 0;
+
 // Where a packet entered the pipeline.
 enum class Origin : std::uint8_t {
     kWire,  // received on a port
@@ -63,6 +68,7 @@ struct alignas(RTE_CACHE_LINE_SIZE) PacketMeta {
     std::uint16_t fragment_length = 0;  // bytes of the datagram this fragment carries
     std::uint32_t fragment_id = 0;
     std::uint32_t row = 0;                    // index of the winning RuleRow, or kNoRow
+    SaHandle sa = kNoSa;                      // what it was decapsulated from last
     std::uint64_t held_since = 0;             // timestamp of a packet that waits for fragments
     std::array<std::uint8_t, 16> next_hop{};  // set by the route stage; 4 or 16 bytes of `family`
 };

@@ -286,7 +286,7 @@ void Pipeline::pass_neighbor(rte_mbuf* mbuf, ParseMode mode) {
     const std::uint16_t port = meta_of(mbuf).in_port;
     switch (mode) {
         case ParseMode::kRouted:
-            raise({.kind = EventKind::kNeighbor, .port = port, .mbuf = mbuf, .next_hop = {}});
+            raise({.kind = EventKind::kNeighbor, .port = port, .mbuf = mbuf});
             break;
         case ParseMode::kTransparent:
             transmit(context_.topology.ports[port].pair, mbuf);
@@ -308,7 +308,7 @@ void Pipeline::give_to_host(rte_mbuf* mbuf) {
         // The TAP takes frames for its own port's address only.
         write_ethernet(mbuf, context_.topology.ports[meta.in_port].mac, port.mac);
     }
-    raise({.kind = EventKind::kHostPacket, .port = meta.out_port, .mbuf = mbuf, .next_hop = {}});
+    raise({.kind = EventKind::kHostPacket, .port = meta.out_port, .mbuf = mbuf});
 }
 
 void Pipeline::forward(const Turn& turn, rte_mbuf* mbuf) {
@@ -359,7 +359,7 @@ void Pipeline::send_to_next_hop(const Turn& turn, rte_mbuf* mbuf) {
         raise({.kind = EventKind::kUnresolved,
                .port = meta.out_port,
                .mbuf = mbuf,
-               .next_hop = config::IpAddress::from_bytes(meta.family, meta.next_hop.data())});
+               .address = config::IpAddress::from_bytes(meta.family, meta.next_hop.data())});
         return;
     }
     write_ethernet(mbuf, own, *neighbor);

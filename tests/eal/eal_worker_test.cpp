@@ -141,7 +141,7 @@ TEST(Worker, WakesControlForAnEventAndTransmitsWhatItInjects) {
     ASSERT_EQ(dataplane.take_events(events), 1U);
     EXPECT_EQ(events[0].kind, EventKind::kUnresolved);
     EXPECT_EQ(events[0].port, RingGateway::kWan);
-    EXPECT_EQ(events[0].next_hop.to_string(), "10.0.1.77");
+    EXPECT_EQ(events[0].address.to_string(), "10.0.1.77");
     EXPECT_EQ(dataplane.take_events(events), 0U);
 
     ASSERT_TRUE(dataplane.inject({.kind = InjectionKind::kTransmit,

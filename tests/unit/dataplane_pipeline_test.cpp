@@ -406,7 +406,7 @@ TEST_F(PipelineTest, LinkLocalDestinationOfTheKernelStaysOnItsLink) {
     ASSERT_EQ(events.size(), 1U);
     EXPECT_EQ(events[0].kind, EventKind::kUnresolved);
     EXPECT_EQ(events[0].port, kLan);
-    EXPECT_EQ(events[0].next_hop, address("fe80::77"));
+    EXPECT_EQ(events[0].address, address("fe80::77"));
     rte_pktmbuf_free(events[0].mbuf);
 }
 
@@ -416,7 +416,7 @@ TEST_F(PipelineTest, UnresolvedPacketsComeBackWhereTheyLeft) {
     ASSERT_EQ(events.size(), 1U);
     EXPECT_EQ(events[0].kind, EventKind::kUnresolved);
     EXPECT_EQ(events[0].port, kWan);
-    EXPECT_EQ(events[0].next_hop, address("10.0.1.77"));
+    EXPECT_EQ(events[0].address, address("10.0.1.77"));
 
     // Filters and TTL are behind it: neither is applied a second time.
     net_.set_rules({tests::rule_row(Action::kBlock)});
