@@ -34,19 +34,24 @@ void Publication::publish(std::unique_ptr<const Snapshot> snapshot) {
         settled_revision_ = revision;
         return;
     }
-    retired_.push_back({std::move(old), rte_rcu_qsbr_start(qsbr_.get()), revision});
+    retired_.push_back({std::move(old), begin_grace(), revision});
 }
 
 std::size_t Publication::reclaim() {
     while (!retired_.empty()) {
         Retired& oldest = retired_.front();
-        if (rte_rcu_qsbr_check(qsbr_.get(), oldest.token, /*wait=*/false) != 1) {
+        if (!is_over(oldest.grace)) {
             break;
         }
         settled_revision_ = oldest.replaced_by;
         retired_.pop_front();
     }
     return retired_.size();
+}
+
+bool Publication::is_over(std::uint64_t grace) const {
+    const std::lock_guard lock(checking_);
+    return rte_rcu_qsbr_check(qsbr_.get(), grace, /*wait=*/false) == 1;
 }
 
 Publication::Reader::Reader(Publication& publication, unsigned id)

@@ -2,7 +2,8 @@
 // quiescent-state RCU that says when the old snapshot may go. Works on plain memory, without EAL.
 //
 // One thread publishes and reclaims. Each worker owns one Reader. A worker never waits; control
-// never waits either, it calls reclaim() from time to time.
+// never waits either, it calls reclaim() from time to time. Whoever has tables of his own that the
+// same workers read (dataplane/sa_table.h) learns by a grace period when they let go of something.
 #pragma once
 
 #include "dataplane/snapshot.h"
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 
 namespace dataplane {
 
@@ -39,6 +41,11 @@ class Publication {
     // The newest revision for which no worker uses anything older, as of the last reclaim().
     [[nodiscard]] std::uint64_t settled_revision() const { return settled_revision_; }
 
+    // A grace period begins when something was made unreachable and is over when every worker has
+    // finished the turn in which it may have found it. Any thread.
+    [[nodiscard]] std::uint64_t begin_grace() const { return rte_rcu_qsbr_start(qsbr_.get()); }
+    [[nodiscard]] bool is_over(std::uint64_t grace) const;
+
     // A worker's side. Constructed offline; load() is allowed only between online() and offline(),
     // and what it returns only until the next quiescent() or offline().
     class Reader {
@@ -63,7 +70,7 @@ class Publication {
   private:
     struct Retired {
         std::unique_ptr<const Snapshot> snapshot;
-        std::uint64_t token;        // from rte_rcu_qsbr_start
+        std::uint64_t grace;        // from begin_grace()
         std::uint64_t replaced_by;  // revision of its successor
     };
     struct QsbrDeleter {
@@ -72,6 +79,9 @@ class Publication {
 
     SnapshotPointer current_{nullptr};
     std::unique_ptr<rte_rcu_qsbr, QsbrDeleter> qsbr_;
+    // rte_rcu_qsbr_check() notes the least number that all workers reported and answers the next
+    // question from it: by a plain load, so that two threads must not ask at once.
+    mutable std::mutex checking_;
     std::deque<Retired> retired_;  // oldest first
     std::uint64_t published_revision_ = 0;
     std::uint64_t settled_revision_ = 0;
