@@ -67,13 +67,14 @@ ReplayVerdict ReplayWindow::judge(std::uint64_t word, std::uint64_t sequence) co
 }
 
 ReplayVerdict ReplayWindow::check(std::uint64_t sequence) const {
-    if (sequence == 0) {
-        return ReplayVerdict::kZero;
-    }
     if (size_ == 0) {
         return ReplayVerdict::kNew;
     }
-    if (sequence + size_ <= top()) {
+    if (sequence == 0) {
+        return ReplayVerdict::kZero;
+    }
+    const std::uint64_t top = this->top();
+    if (sequence < top && top - sequence >= size_) {
         return ReplayVerdict::kTooOld;
     }
     const std::uint64_t block = sequence / kBlockBits;

@@ -23,7 +23,8 @@ enum class ReplayVerdict : std::uint8_t {
 
 class ReplayWindow {
   public:
-    // `size` in packets; 0 switches the check off: every number but zero is new.
+    // `size` in packets, up to 2^31. 0 switches the check off: every number is new, and zero too,
+    // because a sender whose peer does not check may let its counter roll over (RFC 4303 3.3.3).
     explicit ReplayWindow(std::uint32_t size);
 
     // The full number of a packet that carries its low half (RFC 4303 Appendix A2). Wrong guesses
@@ -31,7 +32,8 @@ class ReplayWindow {
     [[nodiscard]] std::uint64_t reconstruct(std::uint32_t low) const;
     // Before the ICV is checked. Changes nothing.
     [[nodiscard]] ReplayVerdict check(std::uint64_t sequence) const;
-    // After the ICV was found good: marks the number and moves the window.
+    // After the ICV was found good: marks the number and moves the window. Numbers of authentic
+    // packets are less than 2^32 apart; blocks are told apart over 2^36.
     [[nodiscard]] ReplayVerdict commit(std::uint64_t sequence);
 
     // The largest number committed.

@@ -12,19 +12,18 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 using config::IpsecProtocol;
-using config::SaMode;
+using config::SaDirection;
 using config::SaSpec;
 
 // Until 2^32 or 2^64 numbers are used up a successor needs time; with a quarter of a billion left
 // even 64-byte packets at 100 Gb/s leave more than a second.
 constexpr std::uint64_t kSequenceMargin = std::uint64_t{1} << 28U;
-
-std::array<std::uint8_t, 16> raw(const config::IpAddress& address) {
-    return address.bytes;
-}
+constexpr std::uint8_t kMaxDscp = 63;
 
 std::uint64_t deadline(std::uint32_t seconds, const TscClock& clock) {
-    return seconds == 0 ? ~std::uint64_t{0} : clock.now + seconds * clock.hz;
+    const std::uint64_t never = ~std::uint64_t{0};
+    const bool beyond_counting = seconds >= (never - clock.now) / clock.hz;
+    return seconds == 0 || beyond_counting ? never : clock.now + seconds * clock.hz;
 }
 
 std::uint64_t random_base() {
@@ -32,15 +31,69 @@ std::uint64_t random_base() {
     return (std::uint64_t{device()} << 32U) | device();
 }
 
+// With extended numbers the margin also lies behind the last one: workers that take numbers at the
+// same moment go a burst too far, and must not come around to one.
 std::uint64_t last_sequence_of(const SaSpec& spec) {
     return spec.esn ? ~std::uint64_t{0} - kSequenceMargin : 0xFFFFFFFFU;
 }
 
-Error bad(std::string text) {
-    return {ErrorCode::kBadMethods, std::move(text)};
+// RFC 4303 3.4.3, RFC 4302 3.4.3: only the receiver has a window. Without an ICV a number proves
+// nothing, and checking it would let anybody move the window.
+std::uint32_t window_of(const SaSpec& spec, std::uint8_t icv_bytes) {
+    return spec.direction == SaDirection::kInbound && icv_bytes != 0 ? spec.replay_window : 0;
 }
 
-config::Result<void> check(const SaSpec& spec) {
+Error bad(std::string text) {
+    return {ErrorCode::kBadSa, std::move(text)};
+}
+
+bool is_authenticated(const SaSpec& spec) {
+    return spec.hash != config::Hash::kNone || row_of(spec.cipher).aead;
+}
+
+config::Result<void> check_algorithms(const SaSpec& spec) {
+    if (spec.protocol == IpsecProtocol::kAh) {
+        if (spec.cipher != config::Cipher::kNone || spec.hash == config::Hash::kNone) {
+            return bad("AH needs an integrity algorithm and has no cipher.");
+        }
+        return {};
+    }
+    const config::CipherRow& cipher = row_of(spec.cipher);
+    if (is_authenticated(spec)) {
+        return {};
+    }
+    // RFC 4303 3.2: not both at once.
+    if (spec.cipher == config::Cipher::kNone) {
+        return bad("ESP needs a cipher or an integrity algorithm.");
+    }
+    // RFC 3686 3.3. Of the ciphers that are no AEAD only counter modes have a salt.
+    if (cipher.bytes.salt != 0) {
+        return bad(fmt::format("{} needs an integrity algorithm beside it.", cipher.token));
+    }
+    return {};
+}
+
+config::Result<void> check_sequence(const SaSpec& spec) {
+    if (spec.replay_window != 0
+        && (spec.replay_window < config::kMinReplayWindow
+            || spec.replay_window > config::kMaxReplayWindow)) {
+        return bad(fmt::format("A replay window of {} packets; expected 0 or {} to {}.",
+                               spec.replay_window,
+                               config::kMinReplayWindow,
+                               config::kMaxReplayWindow));
+    }
+    // RFC 4303 2.2.1: the half that is not sent is covered by the ICV.
+    if (spec.esn && !is_authenticated(spec)) {
+        return bad("Extended sequence numbers need an integrity algorithm.");
+    }
+    // RFC 4303 3.4.3: the receiver tells that half by its window.
+    if (spec.esn && spec.direction == SaDirection::kInbound && spec.replay_window == 0) {
+        return bad("Inbound extended sequence numbers need a replay window.");
+    }
+    return {};
+}
+
+config::Result<void> check_headers(const SaSpec& spec) {
     if (spec.spi < config::kMinSpi) {
         return bad(
             fmt::format("SPI {} is reserved; expected {} or more.", spec.spi, config::kMinSpi));
@@ -50,29 +103,46 @@ config::Result<void> check(const SaSpec& spec) {
                                spec.source.to_string(),
                                spec.destination.to_string()));
     }
-    const bool ah = spec.protocol == IpsecProtocol::kAh;
-    if (ah && (spec.cipher != config::Cipher::kNone || spec.hash == config::Hash::kNone)) {
-        return bad("AH needs an integrity algorithm and has no cipher.");
+    if (spec.dscp && *spec.dscp > kMaxDscp) {
+        return bad(fmt::format("A DSCP of {}; expected 0 to {}.", *spec.dscp, kMaxDscp));
     }
-    // RFC 4303 3.2: not both at once.
-    if (!ah && spec.cipher == config::Cipher::kNone && spec.hash == config::Hash::kNone) {
-        return bad("ESP needs a cipher or an integrity algorithm.");
+    if (spec.encapsulation) {
+        if (spec.protocol == IpsecProtocol::kAh) {
+            return bad("AH cannot be encapsulated in UDP (RFC 3948 1).");
+        }
+        if (spec.encapsulation->source_port == 0 || spec.encapsulation->destination_port == 0) {
+            return bad("Encapsulation in UDP needs two ports; 0 is none.");
+        }
     }
-    if (ah && spec.encapsulation) {
-        return bad("AH cannot be encapsulated in UDP (RFC 3948 1).");
+    return {};
+}
+
+// A successor is asked for before the SA ends, or not at all.
+config::Result<void> check_lifetime(const config::SaLifetime& lifetime) {
+    const auto beyond = [](std::uint64_t soft, std::uint64_t hard) {
+        return hard != 0 && soft > hard;
+    };
+    if (beyond(lifetime.soft_bytes, lifetime.hard_bytes)) {
+        return bad(fmt::format("The soft limit of {} bytes is beyond the hard one of {}.",
+                               lifetime.soft_bytes,
+                               lifetime.hard_bytes));
     }
-    const bool authenticated = ah || spec.hash != config::Hash::kNone || row_of(spec.cipher).aead;
-    if (spec.replay_window != 0
-        && (spec.replay_window < config::kMinReplayWindow
-            || spec.replay_window > config::kMaxReplayWindow)) {
-        return bad(fmt::format("A replay window of {} packets; expected 0 or {} to {}.",
-                               spec.replay_window,
-                               config::kMinReplayWindow,
-                               config::kMaxReplayWindow));
+    if (beyond(lifetime.soft_seconds, lifetime.hard_seconds)) {
+        return bad(fmt::format("The soft limit of {} seconds is beyond the hard one of {}.",
+                               lifetime.soft_seconds,
+                               lifetime.hard_seconds));
     }
-    // RFC 4303 2.2.1, 3.4.3: both rest on the ICV, and the number's high half on the window.
-    if (spec.esn && (!authenticated || spec.replay_window == 0)) {
-        return bad("Extended sequence numbers need an integrity algorithm and a replay window.");
+    return {};
+}
+
+config::Result<void> check(const SaSpec& spec) {
+    for (config::Result<void> checked : {check_headers(spec),
+                                         check_algorithms(spec),
+                                         check_sequence(spec),
+                                         check_lifetime(spec.lifetime)}) {
+        if (!checked) {
+            return checked;
+        }
     }
     return {};
 }
@@ -103,8 +173,8 @@ Sa::Sa(const config::SaSpec& spec, crypto::SaKeys expanded, const TscClock& cloc
       protocol(spec.protocol),
       mode(spec.mode),
       direction(spec.direction),
-      source(raw(spec.source)),
-      destination(raw(spec.destination)),
+      source(spec.source.bytes),
+      destination(spec.destination.bytes),
       esn(spec.esn),
       icv_bytes(expanded.icv_bytes()),
       iv_bytes(expanded.iv_bytes()),
@@ -120,9 +190,7 @@ Sa::Sa(const config::SaSpec& spec, crypto::SaKeys expanded, const TscClock& cloc
                 .hard = deadline(spec.lifetime.hard_seconds, clock)},
       soft_sequence(last_sequence_of(spec) - kSequenceMargin),
       last_sequence(last_sequence_of(spec)),
-      // RFC 4303 3.4.3: without an ICV a number proves nothing, and checking it would let anybody
-      // move the window.
-      replay(icv_bytes == 0 ? 0 : spec.replay_window) {}
+      replay(window_of(spec, icv_bytes)) {}
 
 bool is_expired(const Sa& sa, std::uint64_t now) {
     const std::uint64_t limit = sa.lifetime.hard_bytes;

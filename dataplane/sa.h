@@ -37,7 +37,8 @@ struct TscClock {
 using SharedCounter = std::atomic<std::uint64_t>;
 
 struct Sa {
-    // Errors: kBadMethods, naming the algorithm, or what in the spec cannot be.
+    // Errors: kBadSa: what in the spec cannot be; kBadMethods: the algorithm and what its keys
+    // lack.
     [[nodiscard]] static config::Result<std::unique_ptr<Sa>> create(
         const config::SaSpec& spec, const crypto::EngineChoice& engines, const TscClock& clock);
 
@@ -100,6 +101,27 @@ struct Sa {
     SharedCounter expired{0};          // packets refused after the hard limit
 };
 
+// Numbers for a burst's packets of one outbound SA: taken once per SA and burst, given out in
+// order. Any number of workers; no two packets get the same one.
+class SequenceRun {
+  public:
+    SequenceRun(Sa& sa, std::uint32_t packets)
+        // An SA that is used up counts no further, or it would begin anew some day.
+        : next_(sa.sequence.load(std::memory_order_relaxed) >= sa.last_sequence
+                    ? sa.last_sequence
+                    : sa.sequence.fetch_add(packets, std::memory_order_relaxed)),
+          last_(sa.last_sequence) {}
+
+    // Nothing: RFC 4303 3.3.3 forbids to protect another packet by this SA.
+    [[nodiscard]] std::optional<std::uint64_t> take() {
+        return next_ < last_ ? std::optional(++next_) : std::nullopt;
+    }
+
+  private:
+    std::uint64_t next_;  // the one given out last
+    std::uint64_t last_;
+};
+
 // Counts packets' bytes against the SA's hard limit, once per SA and burst, and says of each packet
 // in turn whether it still fits. Together the workers never let more than hard_bytes pass.
 class ByteBudget {
@@ -121,11 +143,13 @@ class ByteBudget {
 
 enum class SaExpiry : std::uint8_t { kNone, kSoft, kHard };
 
-// The event that is due now and that nobody raised yet; the caller raises it. Any thread.
+// The event that is due now and that nobody raised yet; the caller raises it. Once the hard limit
+// is reached a soft event that is still due is not raised any more. Any thread.
 [[nodiscard]] SaExpiry take_expiry(Sa& sa, std::uint64_t now);
 // The event could not be delivered: whoever looks next raises it again.
 void rearm_expiry(Sa& sa, SaExpiry expiry);
-// Whether the hard limit of time or bytes is reached: nothing more may pass.
+// Whether the hard limit of time or bytes is reached, or the last number was given out: nothing
+// more may pass.
 [[nodiscard]] bool is_expired(const Sa& sa, std::uint64_t now);
 
 }  // namespace dataplane
