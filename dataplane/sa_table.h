@@ -1,20 +1,24 @@
 // SaTable: every SA of the gateway. Control adds and removes in constant time; workers look up
 // without a lock, while it does. A removed SA is freed when no worker can see it any more, by the
-// quiescent states of Publication.
+// grace periods of Publication.
+//
+// Two arrays of chains, by SPI and by peer, run through the SAs themselves. A newcomer is linked at
+// the head of its chains when it is complete. A removed SA keeps its own links, so that a worker
+// that stands on it still reaches the rest of the chain.
 #pragma once
 
+#include "config/result.h"
 #include "config/sa_spec.h"
 #include "dataplane/packet.h"
 #include "dataplane/publication.h"
 #include "dataplane/sa.h"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
 #include <memory>
-#include <span>
 #include <vector>
 
 namespace dataplane {
@@ -39,9 +43,11 @@ struct PeerKey {
 class SaTable {
   public:
     static constexpr std::uint32_t kDefaultCapacity = 1U << 18U;
+    static constexpr std::uint32_t kMaxCapacity = 1U << 20U;
 
-    // `capacity`: SAs at one time, a power of two up to 2^20.
-    explicit SaTable(std::uint32_t capacity = kDefaultCapacity);
+    // `capacity`: SAs at one time, a power of two up to kMaxCapacity. `first_use`: the use count
+    // every place begins with, not 0; other than 1 only where a test wants the last counts.
+    explicit SaTable(std::uint32_t capacity = kDefaultCapacity, std::uint32_t first_use = 1);
     // Precondition: no worker uses it any more.
     ~SaTable();
     SaTable(const SaTable&) = delete;
@@ -49,14 +55,20 @@ class SaTable {
 
     // --- control, one thread at a time
 
-    // Makes the SA visible. Of two outbound SAs for the same rule and peer the one added later is
-    // used. `outer`: the AH SA of a bundle, in the table already (dataplane/sa.h). Errors:
-    // kObjectExists: SPI, destination and protocol are taken; kTooManySas.
+    // Makes the SA visible. Of two outbound SAs for the same rule, mode and peer the one added
+    // later is used; when it is removed, the earlier one again.
+    //
+    // A bundle: first the AH SA, which says within_bundle and for that reason is never found by
+    // PeerKey, then with its handle as `outer` the one ESP SA that lies within it.
+    //
+    // Errors: kSaExists: SPI, destination and protocol are taken; kTooManySas; kSaNotFound: no
+    // `outer`; kBadSa: the two make no bundle.
     [[nodiscard]] config::Result<SaHandle> add(std::unique_ptr<Sa> sa, SaHandle outer = kNoSa);
-    // Makes it invisible for new packets, and its outer one with it. False: there is none.
+    // Makes it invisible for new packets. The SAs of a bundle go together, whichever is named.
+    // False: there is none.
     bool remove(SaHandle handle);
-    // Frees what was removed and no worker uses any more; how many still wait. `publication` is the
-    // one whose readers look up here.
+    // Frees what was removed and no worker uses any more; how many SAs still wait. `publication` is
+    // the one whose readers look up here.
     std::size_t reclaim(const Publication& publication);
     [[nodiscard]] std::size_t size() const { return size_; }
     // In the order of their places. The pointers are valid until the next reclaim().
@@ -69,23 +81,48 @@ class SaTable {
     // The SA bound to the rule, else the one for any rule.
     [[nodiscard]] Sa* find(const PeerKey& key) const;
     // Brings the head of the key's chain into the cache.
-    void prefetch(const SpiKey& key) const;
+    void prefetch(const SpiKey& key) const { __builtin_prefetch(&chain_of(key)); }
 
   private:
-    struct Place;
-    struct Retired;
+    using Chain = std::atomic<Sa*>;  // writer: control; readers: workers; order: release / acquire
+    using Link = std::atomic<Sa*> Sa::*;
 
-    // Implementation: two arrays of chains (by SPI, by rule and peer) of atomic pointers, linked
-    // through Sa::next_by_*, and an array of places indexed by the low bits of a handle.
-    std::uint32_t mask_;
-    std::unique_ptr<std::atomic<Sa*>[]>
-        by_spi_;  // writer: control; readers: workers; release/acquire
-    std::unique_ptr<std::atomic<Sa*>[]>
-        by_peer_;  // writer: control; readers: workers; release/acquire
-    std::unique_ptr<std::atomic<Sa*>[]>
-        places_;               // writer: control; readers: workers; release/acquire
-    std::uint64_t hash_seed_;  // secret: a sender chooses its SPIs
+    struct Place {
+        Chain sa{nullptr};
+        std::uint32_t uses = 0;  // of the SA that is or will be here; only control looks
+        // Of the AH SA of a bundle: what lies within it; only control looks.
+        SaHandle inner = kNoSa;
+    };
+    // Removed between two calls of reclaim(). They share the grace period that the later one began.
+    struct Retired {
+        std::uint64_t grace = 0;
+        std::vector<std::unique_ptr<Sa>> sas;
+    };
+
+    [[nodiscard]] std::uint64_t hash(std::uint64_t words,
+                                     config::Family family,
+                                     const std::uint8_t* address) const;
+    [[nodiscard]] Chain& chain_of(const SpiKey& key) const;
+    [[nodiscard]] Chain& chain_of(const PeerKey& key) const;
+    [[nodiscard]] Sa* find_exactly(const PeerKey& key) const;
+    [[nodiscard]] Place& place_of(SaHandle handle) const { return places_[handle & mask_]; }
+    [[nodiscard]] config::Result<void> check(const Sa& sa, SaHandle outer) const;
+    void retire(Sa& sa);
+
+    static void link(Chain& chain, Sa& sa, Link next);
+    static void unlink(Chain& chain, Sa& sa, Link next);
+
+    std::uint32_t mask_;   // capacity - 1: selects a handle's place, and a hash's chain
+    unsigned place_bits_;  // of a handle; the use count is above
+    // Secret: a peer chooses the SPIs of our outbound SAs, and must not choose them into one chain.
+    std::array<std::uint64_t, 4> seed_;
+    std::unique_ptr<Chain[]> by_spi_;   // through Sa::next_by_spi
+    std::unique_ptr<Chain[]> by_peer_;  // through Sa::next_by_peer: outbound, not within a bundle
+    std::unique_ptr<Place[]> places_;
+    std::deque<std::uint32_t> free_;  // places; the one free for longest first
     std::size_t size_ = 0;
+    std::vector<std::unique_ptr<Sa>> removed_;  // their grace period has not begun
+    std::deque<Retired> retired_;               // oldest first
 };
 
 }  // namespace dataplane

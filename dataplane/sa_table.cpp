@@ -1,0 +1,269 @@
+#include "dataplane/sa_table.h"
+
+#include "config/bytes.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+#include <sys/random.h>
+#include <system_error>
+#include <utility>
+
+namespace dataplane {
+namespace {
+
+using config::Error;
+using config::ErrorCode;
+using config::Family;
+using config::load;
+using config::SaDirection;
+
+// Folds the product of two words into one: every bit of either moves about half of the result's.
+std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = Wide{a} * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
+}
+
+bool same_address(Family family, const std::uint8_t* a, const std::uint8_t* b) {
+    return family == Family::kIpv4
+               ? load<std::uint32_t>(a) == load<std::uint32_t>(b)
+               : load<std::uint64_t>(a) == load<std::uint64_t>(b)
+                     && load<std::uint64_t>(a + 8) == load<std::uint64_t>(b + 8);
+}
+
+SpiKey spi_key_of(const Sa& sa) {
+    return {sa.spi, sa.protocol, sa.family, sa.destination.data()};
+}
+
+PeerKey peer_key_of(const Sa& sa) {
+    return {sa.rule, sa.mode, sa.family, sa.destination.data()};
+}
+
+bool found_by_peer(const Sa& sa) {
+    return sa.direction == SaDirection::kOutbound && !sa.within_bundle;
+}
+
+std::string to_string(const Sa& sa) {
+    return fmt::format("{} SA 0x{:08x} to {}",
+                       sa.protocol == config::IpsecProtocol::kAh ? "AH" : "ESP",
+                       sa.spi,
+                       config::IpAddress::from_bytes(sa.family, sa.destination.data()).to_string());
+}
+
+}  // namespace
+
+SaTable::SaTable(std::uint32_t capacity, std::uint32_t first_use)
+    : mask_(capacity - 1),
+      place_bits_(static_cast<unsigned>(std::countr_zero(capacity))),
+      by_spi_(std::make_unique<Chain[]>(capacity)),
+      by_peer_(std::make_unique<Chain[]>(capacity)),
+      places_(std::make_unique<Place[]>(capacity)) {
+    assert(std::has_single_bit(capacity) && capacity <= kMaxCapacity);
+    if (getrandom(seed_.data(), sizeof(seed_), 0) != sizeof(seed_)) {
+        throw std::system_error(errno, std::generic_category(), "getrandom");
+    }
+    for (std::uint32_t place = 0; place < capacity; ++place) {
+        places_[place].uses = first_use;
+        free_.push_back(place);
+    }
+}
+
+SaTable::~SaTable() {
+    for (std::uint32_t place = 0; place <= mask_; ++place) {
+        delete places_[place].sa.load(std::memory_order_relaxed);
+    }
+}
+
+// --- adding and removing
+
+config::Result<void> SaTable::check(const Sa& sa, SaHandle outer) const {
+    if (find(spi_key_of(sa)) != nullptr) {
+        return Error{ErrorCode::kSaExists, fmt::format("There is an {} already.", to_string(sa))};
+    }
+    if (free_.empty()) {
+        return Error{ErrorCode::kTooManySas,
+                     size_ > mask_
+                         ? fmt::format("There are {} SAs, as many as the gateway holds.", size_)
+                         : "Every handle was given out once; the gateway must be started again."};
+    }
+    if (outer == kNoSa) {
+        return {};
+    }
+    const Sa* const around = find(outer);
+    if (around == nullptr) {
+        return Error{ErrorCode::kSaNotFound,
+                     fmt::format("There is no SA for the {} to lie within.", to_string(sa))};
+    }
+    if (sa.protocol != config::IpsecProtocol::kEsp || sa.within_bundle || !around->within_bundle
+        || around->direction != sa.direction || around->family != sa.family
+        || place_of(outer).inner != kNoSa) {
+        return Error{ErrorCode::kBadSa,
+                     fmt::format("The {} cannot lie within the {}; expected an ESP SA and an AH SA "
+                                 "of the same direction and family, made for a bundle and unused.",
+                                 to_string(sa),
+                                 to_string(*around))};
+    }
+    return {};
+}
+
+config::Result<SaHandle> SaTable::add(std::unique_ptr<Sa> sa, SaHandle outer) {
+    if (config::Result<void> checked = check(*sa, outer); !checked) {
+        return std::move(checked).error();
+    }
+    const std::uint32_t index = free_.front();
+    free_.pop_front();
+    Place& place = places_[index];
+    sa->handle = (place.uses << place_bits_) | index;
+    if (outer != kNoSa) {
+        sa->outer = find(outer);
+        place_of(outer).inner = sa->handle;
+    }
+    Sa& visible = *sa.release();
+    place.sa.store(&visible, std::memory_order_release);
+    link(chain_of(spi_key_of(visible)), visible, &Sa::next_by_spi);
+    if (found_by_peer(visible)) {
+        link(chain_of(peer_key_of(visible)), visible, &Sa::next_by_peer);
+    }
+    ++size_;
+    return visible.handle;
+}
+
+bool SaTable::remove(SaHandle handle) {
+    Sa* const sa = find(handle);
+    if (sa == nullptr) {
+        return false;
+    }
+    // The inner SA first: nobody may find it and miss its outer one.
+    Sa* const inner = sa->outer != nullptr ? sa : find(place_of(handle).inner);
+    Sa* const outer = inner != nullptr ? inner->outer : sa;
+    if (inner != nullptr) {
+        retire(*inner);
+    }
+    retire(*outer);
+    return true;
+}
+
+void SaTable::retire(Sa& sa) {
+    if (found_by_peer(sa)) {
+        unlink(chain_of(peer_key_of(sa)), sa, &Sa::next_by_peer);
+    }
+    unlink(chain_of(spi_key_of(sa)), sa, &Sa::next_by_spi);
+    Place& place = place_of(sa.handle);
+    place.sa.store(nullptr, std::memory_order_release);
+    place.inner = kNoSa;
+    // A place whose uses are all counted stays empty: it would have to give out an old handle. All
+    // places together last for 2^32 SAs.
+    if (place.uses != ~std::uint32_t{0} >> place_bits_) {
+        ++place.uses;
+        free_.push_back(sa.handle & mask_);
+    }
+    --size_;
+    removed_.emplace_back(&sa);
+}
+
+std::size_t SaTable::reclaim(const Publication& publication) {
+    if (!removed_.empty()) {
+        retired_.push_back({publication.begin_grace(), std::exchange(removed_, {})});
+    }
+    while (!retired_.empty() && publication.is_over(retired_.front().grace)) {
+        retired_.pop_front();
+    }
+    std::size_t waiting = 0;
+    for (const Retired& together : retired_) {
+        waiting += together.sas.size();
+    }
+    return waiting;
+}
+
+std::vector<const Sa*> SaTable::all() const {
+    std::vector<const Sa*> sas;
+    sas.reserve(size_);
+    for (std::uint32_t place = 0; place <= mask_; ++place) {
+        if (const Sa* const sa = places_[place].sa.load(std::memory_order_relaxed); sa != nullptr) {
+            sas.push_back(sa);
+        }
+    }
+    return sas;
+}
+
+// --- chains
+
+void SaTable::link(Chain& chain, Sa& sa, Link next) {
+    (sa.*next).store(chain.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    chain.store(&sa, std::memory_order_release);
+}
+
+void SaTable::unlink(Chain& chain, Sa& sa, Link next) {
+    Chain* before = &chain;
+    while (Sa* const at = before->load(std::memory_order_relaxed)) {
+        if (at == &sa) {
+            // The follower was released by whoever wrote this pointer to it; it is released again,
+            // for the readers that learn of it here.
+            before->store((sa.*next).load(std::memory_order_relaxed), std::memory_order_release);
+            return;
+        }
+        before = &(at->*next);
+    }
+}
+
+std::uint64_t SaTable::hash(std::uint64_t words, Family family, const std::uint8_t* address) const {
+    if (family == Family::kIpv4) {
+        return fold(words ^ seed_[0], load<std::uint32_t>(address) ^ seed_[1]);
+    }
+    const std::uint64_t half = fold(words ^ seed_[0], load<std::uint64_t>(address) ^ seed_[1]);
+    return fold(half ^ seed_[2], load<std::uint64_t>(address + 8) ^ seed_[3]);
+}
+
+SaTable::Chain& SaTable::chain_of(const SpiKey& key) const {
+    const std::uint64_t words = std::uint64_t{static_cast<std::uint8_t>(key.protocol)} << 32U;
+    return by_spi_[hash(words | key.spi, key.family, key.destination) & mask_];
+}
+
+SaTable::Chain& SaTable::chain_of(const PeerKey& key) const {
+    const std::uint64_t words = std::uint64_t{static_cast<std::uint8_t>(key.mode)} << 32U;
+    return by_peer_[hash(words | key.rule, key.family, key.peer) & mask_];
+}
+
+// --- looking up
+
+Sa* SaTable::find(SaHandle handle) const {
+    Sa* const sa = place_of(handle).sa.load(std::memory_order_acquire);
+    return sa != nullptr && sa->handle == handle ? sa : nullptr;
+}
+
+Sa* SaTable::find(const SpiKey& key) const {
+    Sa* sa = chain_of(key).load(std::memory_order_acquire);
+    while (sa != nullptr
+           && !(sa->spi == key.spi && sa->protocol == key.protocol && sa->family == key.family
+                && same_address(key.family, sa->destination.data(), key.destination))) {
+        sa = sa->next_by_spi.load(std::memory_order_acquire);
+    }
+    return sa;
+}
+
+Sa* SaTable::find(const PeerKey& key) const {
+    Sa* const sa = find_exactly(key);
+    if (sa != nullptr || key.rule == config::kAnyRule) {
+        return sa;
+    }
+    PeerKey any = key;
+    any.rule = config::kAnyRule;
+    return find_exactly(any);
+}
+
+Sa* SaTable::find_exactly(const PeerKey& key) const {
+    Sa* sa = chain_of(key).load(std::memory_order_acquire);
+    while (sa != nullptr
+           && !(sa->rule == key.rule && sa->mode == key.mode && sa->family == key.family
+                && same_address(key.family, sa->destination.data(), key.peer))) {
+        sa = sa->next_by_peer.load(std::memory_order_acquire);
+    }
+    return sa;
+}
+
+}  // namespace dataplane
