@@ -1,6 +1,7 @@
 // IvSource: unpredictable IVs for CBC (RFC 3602 3, RFC 2451 3) without a system call per packet:
-// the key stream of AES-128-CTR under a key from the kernel, made a few kilobytes at a time. One
-// per worker.
+// the key stream of AES-128-CTR, a few kilobytes at a time. The first key is the kernel's; every
+// further one is the beginning of the stream before it, so that who reads the key in memory learns
+// no IV of the past. One per worker.
 #pragma once
 
 #include "config/result.h"
@@ -14,7 +15,12 @@ namespace dataplane {
 
 class IvSource {
   public:
+    using Key = std::array<std::uint8_t, 16>;
+
+    // Errors: kSystem: the kernel gives no randomness, or OpenSSL no AES.
     [[nodiscard]] static config::Result<std::unique_ptr<IvSource>> create();
+    // From a key the caller knows, and thus all the IVs: for tests.
+    [[nodiscard]] static config::Result<std::unique_ptr<IvSource>> create(const Key& key);
     ~IvSource();
     IvSource(const IvSource&) = delete;
     IvSource& operator=(const IvSource&) = delete;
@@ -32,12 +38,14 @@ class IvSource {
   private:
     static constexpr std::size_t kBytes = 4096;
 
-    IvSource();
+    struct Cipher;
+
+    explicit IvSource(std::unique_ptr<Cipher> cipher);
     void refill();
 
-    struct Cipher;
     std::unique_ptr<Cipher> cipher_;
     std::size_t at_ = kBytes;
+    // The key to come, wiped as soon as it is in use; IVs.
     alignas(64) std::array<std::uint8_t, kBytes> stream_{};
 };
 
