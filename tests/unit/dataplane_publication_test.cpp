@@ -74,6 +74,64 @@ TEST(Publication, SettlesRevisionsInOrder) {
     EXPECT_EQ(publication.settled_revision(), 5U);
 }
 
+TEST(Publication, AGraceIsOverWhenEveryOnlineReaderWasQuiescentSince) {
+    Publication publication(2);
+    Publication::Reader first(publication, 0);
+    Publication::Reader second(publication, 1);
+    first.online();
+    second.online();
+    first.quiescent();
+    second.quiescent();
+    const std::uint64_t grace = publication.begin_grace();
+    EXPECT_FALSE(publication.is_over(grace));
+    first.quiescent();
+    EXPECT_FALSE(publication.is_over(grace));
+    const std::uint64_t later = publication.begin_grace();
+    second.quiescent();
+    EXPECT_TRUE(publication.is_over(grace));
+    EXPECT_FALSE(publication.is_over(later));
+    first.offline();
+    EXPECT_TRUE(publication.is_over(later));
+}
+
+// Run under TSan: one thread publishes while another waits for graces of its own.
+TEST(Publication, GracesMayBeAnotherThreadsThanThePublishers) {
+    constexpr std::uint64_t kRevisions = 1000;
+    Publication publication(1);
+    publication.publish(snapshot(1));
+    Publication::Reader reader(publication, 0);
+    reader.online();
+    std::atomic<bool> stop{false};
+    std::thread other([&] {
+        while (!stop.load(std::memory_order_relaxed)) {
+            const std::uint64_t grace = publication.begin_grace();
+            while (!publication.is_over(grace)) {
+                std::this_thread::yield();
+            }
+        }
+    });
+    std::atomic<bool> published{false};
+    std::thread publisher([&] {
+        for (std::uint64_t revision = 2; revision <= kRevisions; ++revision) {
+            publication.publish(snapshot(revision));
+            publication.reclaim();
+        }
+        while (publication.reclaim() != 0) {
+            std::this_thread::yield();
+        }
+        published = true;
+    });
+    while (!published.load(std::memory_order_relaxed)) {
+        EXPECT_LE(reader.load()->revision, kRevisions);
+        reader.quiescent();
+    }
+    publisher.join();
+    stop = true;
+    reader.offline();
+    other.join();
+    EXPECT_EQ(publication.settled_revision(), kRevisions);
+}
+
 // Run under TSan and ASan: readers dereference what they load while it is being replaced and freed.
 TEST(Publication, ReadersNeverSeeAFreedSnapshot) {
     constexpr unsigned kReaders = 3;
