@@ -40,6 +40,7 @@ FragmentTable::Key FragmentTable::key_of(const rte_mbuf* mbuf) {
     std::memcpy(key.source.data(), source_address(mbuf, meta), size);
     std::memcpy(key.destination.data(), destination_address(mbuf, meta), size);
     key.id = meta.fragment_id;
+    key.sa = meta.sa;
     key.in_port = meta.in_port;
     key.protocol = meta.family == config::Family::kIpv4 ? meta.protocol : std::uint8_t{0};
     key.family = meta.family;
@@ -53,6 +54,7 @@ std::uint32_t FragmentTable::bucket_of(const Key& key) const {
         state = mix(state, config::load<std::uint64_t>(&key.source[at]) + seed_);
         state = mix(state, config::load<std::uint64_t>(&key.destination[at]));
     }
+    state = mix(state, key.sa);
     state = mix(state,
                 (std::uint64_t{key.id} << 32U) | (std::uint64_t{key.in_port} << 8U) | key.protocol);
     return static_cast<std::uint32_t>((state >> 32U) & (buckets_.size() - 1));

@@ -1,8 +1,8 @@
 // Unfinished datagrams: holds every fragment until the datagram is complete without overlap, so
 // that filters judge later fragments by the first one's ports and no receiver can be made to
 // reassemble something else than what was judged. Fragments leave unchanged and in offset order;
-// nothing is reassembled into one packet. All memory is taken at construction; work per fragment is
-// bounded by kMaxFragments.
+// reassemble() makes one packet of them where one is needed. All memory is taken at construction;
+// work per fragment is bounded by kMaxFragments.
 #pragma once
 
 #include "config/types.h"
@@ -50,16 +50,18 @@ class FragmentTable {
     static constexpr std::uint32_t kNil = 0xFFFFFFFF;
 
     // A datagram is the same only if it also came the same way: fragments of one datagram that
-    // arrive on different ports were routed by different decisions.
+    // arrive on different ports were routed by different decisions, and one that came in clear must
+    // not become part of a datagram that an SA protected (RFC 4301 7.4).
     struct Key {
         std::array<std::uint8_t, 16> source{};
         std::array<std::uint8_t, 16> destination{};
         std::uint32_t id = 0;
+        SaHandle sa = kNoSa;
         std::uint16_t in_port = kNoPort;
         std::uint8_t protocol = 0;  // IPv4 only: RFC 8200 4.5 leaves it out of the key
         config::Family family = config::Family::kIpv4;
         Origin origin = Origin::kWire;
-        std::array<std::uint8_t, 7> zero{};
+        std::array<std::uint8_t, 3> zero{};
 
         friend bool operator==(const Key&, const Key&) = default;
     };

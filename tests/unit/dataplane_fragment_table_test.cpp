@@ -49,12 +49,14 @@ class FragmentTableTest : public ::testing::Test {
     // Offsets of what came out.
     std::vector<unsigned> add(const Bytes& frame,
                               std::uint16_t port = 0,
-                              dataplane::Origin origin = dataplane::Origin::kWire) {
+                              dataplane::Origin origin = dataplane::Origin::kWire,
+                              dataplane::SaHandle sa = dataplane::kNoSa) {
         rte_mbuf* mbuf = pool_.make(frame);
         EXPECT_EQ(dataplane::parse(mbuf, dataplane::ParseMode::kHost, {}).next,
                   dataplane::ParseNext::kIp);
         dataplane::meta_of(mbuf).in_port = port;
         dataplane::meta_of(mbuf).origin = origin;
+        dataplane::meta_of(mbuf).sa = sa;
         std::vector<unsigned> offsets;
         for (rte_mbuf* out : table_.add(mbuf, now_, *counters_)) {
             const dataplane::PacketMeta& meta = dataplane::meta_of(out);
@@ -152,6 +154,20 @@ TEST_F(FragmentTableTest, KeepsDatagramsApart) {
                                      .bytes();
     EXPECT_TRUE(add(other_protocol).empty()) << "other protocol";
     EXPECT_EQ(add(v4_piece(last, 1)).size(), 2U);
+}
+
+TEST_F(FragmentTableTest, ClearFragmentsDoNotCompleteProtectedDatagrams) {
+    constexpr auto kWire = dataplane::Origin::kWire;
+    for (const bool v6 : {false, true}) {
+        const auto piece = [&](const Piece& at) { return v6 ? v6_piece(at, 1) : v4_piece(at, 1); };
+        const Piece first{0, 16, true};
+        const Piece last{16, 5, false};
+        EXPECT_TRUE(add(piece(first), 0, kWire, 5).empty());
+        EXPECT_TRUE(add(piece(last)).empty()) << "in clear";
+        EXPECT_TRUE(add(piece(last), 0, kWire, 6).empty()) << "by another SA";
+        EXPECT_EQ(add(piece(last), 0, kWire, 5).size(), 2U);
+        EXPECT_EQ(add(piece(first)).size(), 2U) << "the clear ones are a datagram of their own";
+    }
 }
 
 TEST_F(FragmentTableTest, LaterFragmentsTakeTheFirstOnesProtocol) {
