@@ -2,6 +2,7 @@
 
 #include "config/bytes.h"
 #include "dataplane/checksum.h"
+#include "dataplane/forward.h"
 #include "dataplane/martian.h"
 #include "dataplane/wire.h"
 
@@ -77,7 +78,7 @@ void write_icmp(
     if (family == Family::kIpv4) {
         store(icmp + 6, be16(mtu));  // RFC 1191 4
     } else {
-        store(icmp + 4, be32(mtu));  // RFC 4443 3.2
+        store(icmp + 4, be32(std::max(mtu, kIpv6MinMtu)));  // RFC 4443 3.2
     }
 }
 
@@ -170,6 +171,24 @@ rte_mbuf* make_icmp_error(const rte_mbuf* offender,
         write_ipv4(ip, source.bytes.data(), destination, kIcmpHeader + quoted);
     } else {
         write_ipv6(ip, source.bytes.data(), destination, kIcmpHeader + quoted);
+    }
+    return mbuf;
+}
+
+rte_mbuf* make_icmp_error_for_host(const rte_mbuf* offender,
+                                   IcmpError error,
+                                   const config::MacAddress& port_mac,
+                                   std::uint16_t mtu,
+                                   rte_mempool* pool) {
+    const PacketMeta& meta = meta_of(offender);
+    const config::IpAddress source =
+        config::IpAddress::from_bytes(meta.family, destination_address(offender, meta));
+    rte_mbuf* mbuf = make_icmp_error(offender, error, source, mtu, pool);
+    if (mbuf != nullptr) {
+        // From where the offender was sent to.
+        config::MacAddress next_hop;
+        std::memcpy(next_hop.bytes.data(), bytes_at(offender, 0), next_hop.bytes.size());
+        write_ethernet(mbuf, next_hop, port_mac);
     }
     return mbuf;
 }

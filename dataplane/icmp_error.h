@@ -22,13 +22,30 @@ enum class IcmpError : std::uint8_t {
 [[nodiscard]] bool may_report(const rte_mbuf* offender);
 
 // A frame with a blank Ethernet header, from `source` to the offender's sender, as if read from the
-// kernel (InjectionKind::kHostOutput). `mtu` is used by kTooBig. nullptr: no buffer.
-// Precondition: may_report(offender), source of the offender's family.
+// kernel (InjectionKind::kHostOutput). nullptr: no buffer. Precondition: may_report(offender),
+// source of the offender's family.
+//
+// `mtu`, for kTooBig: the longest packet like the offender that would have passed. Where it was to
+// be protected that is less than the link's: payload_mtu(). In IPv6 never less than 1280 is
+// reported, because a lower value must be ignored (RFC 8201 4): the gateway then fragments what it
+// protected (RFC 2473 7.1).
 [[nodiscard]] rte_mbuf* make_icmp_error(const rte_mbuf* offender,
                                         IcmpError error,
                                         const config::IpAddress& source,
                                         std::uint16_t mtu,
                                         rte_mempool* pool);
+
+// The same about a packet of this host's own kernel (Origin::kHost): a complete frame for the TAP
+// of the offender's in_port, whose address is `port_mac`. The pipeline raises it there as
+// kHostPacket; no filter sees it, as none would see the error a sending socket gets from its own IP
+// stack. It seems to come from the offender's destination, because the kernel discards what arrives
+// with a source address of its own. Precondition: may_report(offender), which holds for no message
+// made here.
+[[nodiscard]] rte_mbuf* make_icmp_error_for_host(const rte_mbuf* offender,
+                                                 IcmpError error,
+                                                 const config::MacAddress& port_mac,
+                                                 std::uint16_t mtu,
+                                                 rte_mempool* pool);
 
 // RFC 1812 4.3.2.8, RFC 4443 2.4 (f): a token bucket. One per worker.
 class IcmpErrorLimiter {

@@ -119,6 +119,47 @@ TEST_F(IcmpErrorTest, QuotesAsMuchAsTheStandardsAllow) {
     EXPECT_EQ(six.size(), 14U + 1280);
 }
 
+TEST_F(IcmpErrorTest, ReportsNoLessThanTheLeastMtuOfIpv6) {
+    const Bytes made =
+        error_about(v6().udp(1, 2).payload(1240).bytes(), IcmpError::kTooBig, "2001:db8::fe", 1200);
+    EXPECT_EQ(made.at(60) * 256 + made.at(61), 1280);
+}
+
+struct HostRow {
+    Bytes offender;
+    const char* source;
+    const char* destination;
+};
+
+TEST_F(IcmpErrorTest, TellsThisHostAsARouterBehindTheTapWould) {
+    const HostRow rows[] = {
+        {v4().dont_fragment().udp(1, 2).payload(1400).bytes(), "10.0.0.1", "10.0.1.1"},
+        {v6().udp(1, 2).payload(1400).bytes(), "2001:db8::1", "2001:db8::2"},
+    };
+    for (const HostRow& row : rows) {
+        rte_mbuf* offender = parsed(row.offender);
+        ASSERT_TRUE(dataplane::may_report(offender));
+        rte_mbuf* mbuf = dataplane::make_icmp_error_for_host(
+            offender, IcmpError::kTooBig, tests::kHostMac, 1380, pool_.get());
+        ASSERT_NE(mbuf, nullptr);
+        const Bytes made = tests::FakePool::bytes_of(mbuf);
+        rte_pktmbuf_free(mbuf);
+        // The kernel's own rules: to the TAP's address, and not from an address of this host.
+        Bytes ethernet(row.offender.begin() + 6, row.offender.begin() + 12);
+        ethernet.insert(ethernet.end(), row.offender.begin(), row.offender.begin() + 6);
+        EXPECT_EQ(Bytes(made.begin(), made.begin() + 12), ethernet);
+        EXPECT_EQ(
+            after_ethernet(made),
+            after_ethernet(error_about(row.offender, IcmpError::kTooBig, row.destination, 1380)));
+        rte_mbuf* message = parsed(made);
+        const dataplane::PacketMeta& meta = dataplane::meta_of(message);
+        EXPECT_EQ(config::IpAddress::from_bytes(meta.family,
+                                                dataplane::destination_address(message, meta)),
+                  address(row.source));
+        EXPECT_FALSE(dataplane::may_report(message)) << "no error about an error";
+    }
+}
+
 struct MayReportRow {
     const char* description;
     bool allowed;
@@ -163,6 +204,9 @@ TEST_F(IcmpErrorTest, GivesNothingWithoutABuffer) {
                                          address("10.0.0.254"),
                                          0,
                                          empty.get()),
+              nullptr);
+    EXPECT_EQ(dataplane::make_icmp_error_for_host(
+                  offender_, IcmpError::kTooBig, tests::kHostMac, 1400, empty.get()),
               nullptr);
 }
 
