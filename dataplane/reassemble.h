@@ -4,28 +4,33 @@
 
 #include "dataplane/drop_reason.h"
 #include "dataplane/packet.h"
+#include "dataplane/packet_pool.h"
 
 #include <rte_mempool.h>
 
-#include <cstddef>
 #include <span>
 
 namespace dataplane {
-
-// Room of the large pool's buffers: the largest datagram that is put together. With head and
-// tailroom this is what a buffer's 16-bit length can say.
-inline constexpr std::size_t kMaxReassembled = 65'000;
 
 struct Reassembled {
     rte_mbuf* mbuf = nullptr;
     DropReason reason = DropReason::kNoBuffer;  // if mbuf is nullptr
 };
 
-// `fragments`: all of one datagram in offset order, as FragmentTable::add() returns them. The
-// result is one contiguous packet with the first one's headers (without the IPv6 fragment header),
-// lengths and checksum right, with the ECN of RFC 3168 5.3, and meta as parse() of it would give,
-// origin, ports and sa kept. The fragments stay the caller's. From `pool` if it fits there with the
-// headroom and tailroom that IPsec needs, else from `large`.
+// `fragments`: all of one datagram in offset order, as FragmentTable::add() returns them; they stay
+// the caller's. The result is one contiguous packet with the first one's headers, and meta as
+// parse() of it would give, with origin, ports, routing and sa of the first.
+//
+//   IPv4  the fragment word is zero, DF too: its sender allowed this datagram to be fragmented,
+//   gave
+//         it an identification for that (RFC 6864 4), and whole it may be longer than the next MTU
+//   IPv6  without the fragment header (RFC 8200 4.5)
+//   ECN   of all fragments together (RFC 3168 5.3): CE if one has it, else Not-ECT if one has it,
+//         else the first one's; kEcnInvalid if CE meets Not-ECT
+//
+// From `pool` if it fits there with kPacketTailroom to spare, else from `large`. kNoBuffer: the
+// pool it belongs to is empty. kReassembledTooLong: it fits neither, or has more than
+// kMaxReassembled bytes.
 [[nodiscard]] Reassembled reassemble(std::span<rte_mbuf* const> fragments,
                                      rte_mempool* pool,
                                      rte_mempool* large);
