@@ -1,5 +1,6 @@
 #include "config/rule_set.h"
 
+#include "config/rule_tags.h"
 #include "config/weight.h"
 
 #include <fmt/format.h>
@@ -111,7 +112,7 @@ Error too_many(const RuleSource& source, std::uint32_t index) {
 
 class Compiler {
   public:
-    explicit Compiler(const HostView& host) : host_(host) {}
+    Compiler(const HostView& host, RuleTags& tags) : host_(host), tags_(tags) {}
 
     Result<RuleSet> run(const std::vector<RuleSource>& sources) {
         for (const RuleSource& source : sources) {
@@ -126,6 +127,7 @@ class Compiler {
   private:
     Result<void> add_rule(const RuleSource& source) {
         rule_set_.rules.push_back({source.guid,
+                                   tags_.tag_of(source.guid),
                                    source.policy_name,
                                    source.rule_name,
                                    source.tunnel,
@@ -240,14 +242,17 @@ class Compiler {
     }
 
     const HostView& host_;
+    RuleTags& tags_;
     RuleSet rule_set_;
     std::vector<KeyedRow> rows_;
 };
 
 }  // namespace
 
-Result<RuleSet> compile_rule_set(const std::vector<RuleSource>& sources, const HostView& host) {
-    return Compiler(host).run(sources);
+Result<RuleSet> compile_rule_set(const std::vector<RuleSource>& sources,
+                                 const HostView& host,
+                                 RuleTags& tags) {
+    return Compiler(host, tags).run(sources);
 }
 
 }  // namespace config

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "config/policy.h"
+#include "config/sa_spec.h"
 #include "config/types.h"
 
 #include <cstdint>
@@ -14,6 +15,8 @@
 #include <vector>
 
 namespace config {
+
+class RuleTags;
 
 // What the host's symbols stand for at the moment.
 struct HostView {
@@ -52,6 +55,7 @@ struct RuleSetFilter {
 
 struct RuleSetRule {
     Guid guid;
+    RuleTag tag = kAnyRule;  // what SAs call it
     std::string policy_name;
     std::string rule_name;
     bool tunnel = false;
@@ -89,6 +93,7 @@ struct RuleSet {
 // Errors: kTooManyFilters when ranges and symbols expand beyond `kMaxRows`.
 inline constexpr std::size_t kMaxRows = 1'000'000;
 [[nodiscard]] Result<RuleSet> compile_rule_set(const std::vector<RuleSource>& sources,
-                                               const HostView& host);
+                                               const HostView& host,
+                                               RuleTags& tags);
 
 }  // namespace config

@@ -2,6 +2,7 @@
 
 #include "config/policy_store.h"
 #include "config/rule_sources.h"
+#include "config/rule_tags.h"
 #include "config/token.h"
 #include "control/commands.h"
 #include "control/object_names.h"
@@ -113,7 +114,7 @@ class Controller::Impl {
                                                   const config::ParsedCommand& command);
     void answer(const std::shared_ptr<Batch>& batch);
     void audit(const Batch& batch) const;
-    [[nodiscard]] Result<Built> build() const;
+    [[nodiscard]] Result<Built> build();
     void put_in_force(Built built);
 
     config::PolicyStore& store_;
@@ -122,11 +123,12 @@ class Controller::Impl {
     ControllerOptions options_;
     std::string store_name_;
     DynamicState dynamic_;
+    config::RuleTags rule_tags_;
     std::optional<Built> in_force_;
     std::uint64_t revision_ = 0;
 };
 
-Result<Controller::Impl::Built> Controller::Impl::build() const {
+Result<Controller::Impl::Built> Controller::Impl::build() {
     Built built;
     built.host = dataplane_.host_view();
     const Result<std::vector<config::RuleSource>> sources =
@@ -134,7 +136,7 @@ Result<Controller::Impl::Built> Controller::Impl::build() const {
     if (!sources) {
         return sources.error();
     }
-    Result<config::RuleSet> rule_set = config::compile_rule_set(*sources, built.host);
+    Result<config::RuleSet> rule_set = config::compile_rule_set(*sources, built.host, rule_tags_);
     if (!rule_set) {
         return rule_set.error();
     }
@@ -159,6 +161,7 @@ Result<Controller::Impl::Built> Controller::Impl::build() const {
 }
 
 void Controller::Impl::put_in_force(Built built) {
+    rule_tags_.limit_to(*built.rule_set);
     revision_ = dataplane_.submit(built.rule_set);
     built.rule_set.reset();  // the dataplane keeps it
     in_force_ = std::move(built);

@@ -1,5 +1,6 @@
 #include "config/rule_match.h"
 #include "config/rule_set.h"
+#include "config/rule_tags.h"
 #include "config/weight.h"
 
 #include <gtest/gtest.h>
@@ -105,7 +106,8 @@ RuleSet compile(const std::vector<FilterRow>& rows, const HostView& host = test_
     for (const FilterRow& row : rows) {
         sources.push_back(rule_of(row));
     }
-    Result<RuleSet> rule_set = compile_rule_set(sources, host);
+    RuleTags tags;
+    Result<RuleSet> rule_set = compile_rule_set(sources, host, tags);
     EXPECT_TRUE(rule_set.ok()) << (rule_set.ok() ? "" : rule_set.error().text);
     return rule_set.ok() ? std::move(rule_set).value() : RuleSet{};
 }
@@ -266,7 +268,8 @@ TEST(RuleSetOrder, ATieIsBrokenByActionThenByPosition) {
     sources[3].inbound = Action::kPermit;  // the more restrictive of two counts
     sources[3].outbound = Action::kBlock;
     sources[4].inbound = sources[4].outbound = Action::kBlock;
-    const Result<RuleSet> rule_set = compile_rule_set(sources, test_host());
+    RuleTags tags;
+    const Result<RuleSet> rule_set = compile_rule_set(sources, test_host(), tags);
     ASSERT_TRUE(rule_set.ok());
     std::vector<std::uint32_t> order;
     for (const RuleRow& row : rule_set->rows) {
@@ -403,7 +406,8 @@ TEST(RuleSet, PortsCountForTcpAndUdpOnly) {
 TEST(RuleSet, PortRangesStayRanges) {
     RuleSource source = rule_of({"any", "any", kUdp});
     source.filters.front().spec.destination_port = {100, 200};
-    const Result<RuleSet> rule_set = compile_rule_set({source}, test_host());
+    RuleTags tags;
+    const Result<RuleSet> rule_set = compile_rule_set({source}, test_host(), tags);
     ASSERT_TRUE(rule_set.ok());
     for (const auto& [number, matches] : std::vector<std::pair<std::uint16_t, bool>>{
              {99, false}, {100, true}, {200, true}, {201, false}}) {
@@ -429,7 +433,8 @@ TEST(RuleSet, FiltersKnowTheirRule) {
     sources[1].rule_name = "second";
     sources[1].filters.front().description = "text";
     sources[1].inbound_passthrough = true;
-    const Result<RuleSet> rule_set = compile_rule_set(sources, test_host());
+    RuleTags tags;
+    const Result<RuleSet> rule_set = compile_rule_set(sources, test_host(), tags);
     ASSERT_TRUE(rule_set.ok());
     ASSERT_EQ(rule_set->filters.size(), 1U);
     EXPECT_EQ(rule_set->filters[0].rule, 1U);
@@ -440,13 +445,25 @@ TEST(RuleSet, FiltersKnowTheirRule) {
     EXPECT_TRUE(rule_set->rules[1].inbound_passthrough);
 }
 
+TEST(RuleSet, ARuleHasTheSameTagInEveryRuleSet) {
+    const std::vector<RuleSource> sources = {rule_of({"me", "any"}), rule_of({"any", "me"})};
+    RuleTags tags;
+    const Result<RuleSet> first = compile_rule_set(sources, test_host(), tags);
+    const Result<RuleSet> second = compile_rule_set({sources[1]}, test_host(), tags);
+    ASSERT_TRUE(first.ok() && second.ok());
+    EXPECT_EQ(first->rules[0].tag, 1U);
+    EXPECT_EQ(first->rules[1].tag, 2U);
+    EXPECT_EQ(second->rules[0].tag, 2U);
+}
+
 TEST(RuleSet, RefusesMoreRowsThanATableHolds) {
     HostView host;
     for (std::uint32_t i = 0; i < 1001; ++i) {
         host.me.push_back(IpAddress::v4(0x0A000000 + i));
         host.dns_servers.push_back(IpAddress::v4(0x0B000000 + i));
     }
-    const Result<RuleSet> rule_set = compile_rule_set({rule_of({"me", "dns"})}, host);
+    RuleTags tags;
+    const Result<RuleSet> rule_set = compile_rule_set({rule_of({"me", "dns"})}, host, tags);
     ASSERT_FALSE(rule_set.ok());
     EXPECT_EQ(rule_set.error().code, ErrorCode::kTooManyFilters);
 }

@@ -189,6 +189,35 @@ TEST_F(ControllerTest, RefreshFollowsTheHost) {
     EXPECT_FALSE(dataplane.submitted.back()->rows.empty());
 }
 
+TEST_F(ControllerTest, ARuleKeepsItsTagWhileItIsOutOfForce) {
+    run({"ipsec static add policy name=P assign=yes",
+         "ipsec static add filteraction name=block action=block",
+         "ipsec static add filter filterlist=L srcaddr=any dstaddr=me",
+         "ipsec static add rule name=A policy=P filterlist=L filteraction=block",
+         "ipsec static add rule name=B policy=P filterlist=L filteraction=block"});
+    const auto tag_of = [&](const char* name) {
+        for (const config::RuleSetRule& rule : dataplane.submitted.back()->rules) {
+            if (rule.rule_name == name) {
+                return rule.tag;
+            }
+        }
+        return config::kAnyRule;
+    };
+    const config::RuleTag a = tag_of("A");
+    const config::RuleTag b = tag_of("B");
+    EXPECT_NE(a, config::kAnyRule);
+    EXPECT_NE(b, config::kAnyRule);
+    EXPECT_NE(a, b);
+    run({"ipsec static set rule name=A policy=P activate=no"});
+    EXPECT_EQ(tag_of("A"), config::kAnyRule);
+    EXPECT_EQ(tag_of("B"), b);
+    run({"ipsec static set policy name=P assign=no"});
+    run({"ipsec static set policy name=P assign=yes",
+         "ipsec static set rule name=A policy=P activate=yes"});
+    EXPECT_EQ(tag_of("A"), a);
+    EXPECT_EQ(tag_of("B"), b);
+}
+
 TEST_F(ControllerTest, ALargeListingEndsTheBatchAndTheSessionGoesOnFromThere) {
     run({"ipsec static"});
     for (int block = 0; block < 20; ++block) {
