@@ -130,7 +130,7 @@ class Compiler {
                                    tags_.tag_of(source.guid),
                                    source.policy_name,
                                    source.rule_name,
-                                   source.tunnel,
+                                   source.is_tunnel(),
                                    source.connection_type,
                                    source.inbound,
                                    source.outbound,
@@ -155,10 +155,12 @@ class Compiler {
             spec.source, spec.destination, source_port, destination_port, false};
         const Direction exchanged{
             spec.destination, spec.source, destination_port, source_port, true};
-        // The end point of a tunnel belongs to the direction as written. The mirror of a filter
-        // that is its own mirror image could never match first.
+        const std::optional<IpAddress> endpoint = endpoint_for(source.tunnel, spec);
+        const bool endpoint_is_me =
+            endpoint && std::find(host_.me.begin(), host_.me.end(), *endpoint) != host_.me.end();
+        // The mirror of a filter that is its own mirror image could never match first.
         const bool self_mirror = spec.source == spec.destination && source_port == destination_port;
-        const bool mirrored = spec.mirrored && !source.tunnel && !self_mirror;
+        const bool mirrored = spec.mirrored && !self_mirror && uses_mirrors(source, endpoint_is_me);
 
         const std::size_t rows_before = rows_.size();
         Result<void> added = add_direction(source, index, written);
@@ -166,11 +168,14 @@ class Compiler {
             added = add_direction(source, index, exchanged);
         }
         if (added && rows_.size() > rows_before) {
-            rule_set_.filters.push_back({filter.guid,
-                                         static_cast<std::uint32_t>(rule_set_.rules.size() - 1),
-                                         weight(key_of(source, index, written)),
-                                         spec,
-                                         filter.description});
+            rule_set_.filters.push_back(
+                {.filter = filter.guid,
+                 .rule = static_cast<std::uint32_t>(rule_set_.rules.size() - 1),
+                 .weight = weight(key_of(source, index, written)),
+                 .spec = spec,
+                 .description = filter.description,
+                 .tunnel_endpoint = endpoint,
+                 .endpoint_is_me = endpoint_is_me});
         }
         return added;
     }
@@ -217,7 +222,7 @@ class Compiler {
         const SideBreadth from = SideBreadth::of(direction.source);
         const SideBreadth to = SideBreadth::of(direction.destination);
         OrderKey key;
-        key.transport = source.tunnel ? 0 : 1;
+        key.transport = source.is_tunnel() ? 0 : 1;
         key.address_class = address_class(from, to);
         key.free_bits = static_cast<std::uint8_t>(from.free_bits + to.free_bits);
         key.least_free_bits = std::min(from.free_bits, to.free_bits);
@@ -248,6 +253,26 @@ class Compiler {
 };
 
 }  // namespace
+
+std::optional<IpAddress> endpoint_for(const TunnelEndpoint& tunnel, const FilterSpec& spec) {
+    const FilterAddress& far = spec.destination;
+    const bool far_host = far.kind == AddressKind::kHost;
+    switch (tunnel.kind) {
+        case TunnelKind::kNone:
+            break;
+        case TunnelKind::kAddress:
+            return tunnel.endpoint;
+        case TunnelKind::kFromFilters:
+            return far_host ? std::optional(far.first) : std::nullopt;
+        case TunnelKind::kFromFilterNames:
+            return far_host && !far.dns_name.empty() ? std::optional(far.first) : std::nullopt;
+    }
+    return std::nullopt;
+}
+
+bool uses_mirrors(const RuleSource& source, bool endpoint_is_me) {
+    return !source.is_tunnel() || (source.negotiates() && !endpoint_is_me);
+}
 
 Result<RuleSet> compile_rule_set(const std::vector<RuleSource>& sources,
                                  const HostView& host,

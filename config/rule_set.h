@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,14 +36,28 @@ struct RuleSource {
     Guid guid;
     std::string policy_name;  // empty: dynamic rule
     std::string rule_name;
-    bool tunnel = false;
+    TunnelEndpoint tunnel;
     ConnectionType connection_type = ConnectionType::kAll;
     Action inbound = Action::kNegotiate;
     Action outbound = Action::kNegotiate;
     bool inbound_passthrough = false;
     bool soft = false;
     std::vector<Filter> filters;
+
+    [[nodiscard]] bool is_tunnel() const { return tunnel.kind != TunnelKind::kNone; }
+    [[nodiscard]] bool negotiates() const {
+        return inbound == Action::kNegotiate || outbound == Action::kNegotiate;
+    }
 };
+
+// Where the tunnel of a rule ends for the traffic of one of its filters; nothing for a transport
+// rule and where the filter names no single far host.
+[[nodiscard]] std::optional<IpAddress> endpoint_for(const TunnelEndpoint& tunnel,
+                                                    const FilterSpec& spec);
+
+// Whether a mirrored filter of the rule also makes rows for the opposite direction. In a tunnel
+// rule it does where both directions belong to one tunnel (docs/decisions/0014).
+[[nodiscard]] bool uses_mirrors(const RuleSource& source, bool endpoint_is_me);
 
 // A filter that contributes rows: the identity behind hit counters, listings and logs.
 struct RuleSetFilter {
@@ -51,6 +66,8 @@ struct RuleSetFilter {
     std::uint64_t weight = 0;  // larger = more specific; printed by `show qmfilter`
     FilterSpec spec;
     std::string description;
+    std::optional<IpAddress> tunnel_endpoint;  // of a tunnel rule, if it is known
+    bool endpoint_is_me = false;               // it is one of HostView::me
 };
 
 struct RuleSetRule {

@@ -19,7 +19,7 @@ Result<RuleSource> source_of(const PolicyStore& store, const Policy& policy, con
     source.guid = rule.guid;
     source.policy_name = policy.name;
     source.rule_name = rule.name;
-    source.tunnel = rule.tunnel.kind != TunnelKind::kNone;
+    source.tunnel = rule.tunnel;
     source.connection_type = rule.connection_type;
     source.inbound = action->action;
     source.outbound = action->action;
@@ -68,10 +68,13 @@ void append_dynamic_rules(std::span<const DynamicRule> rules,
     for (const DynamicRule& rule : rules) {
         RuleSource& source = sources.emplace_back();
         source.guid = rule.guid;
-        source.tunnel = rule.tunnel.kind != TunnelKind::kNone;
+        source.tunnel = rule.tunnel;
         source.connection_type = rule.connection_type;
         source.inbound = rule.inbound;
         source.outbound = rule.outbound;
+        // What a filter action calls inpass is written with two actions here.
+        source.inbound_passthrough =
+            rule.inbound == Action::kPermit && rule.outbound == Action::kNegotiate;
         source.soft = may_fall_back(rule.qm_policy, qm_policies);
         // The rule has one filter and no name of its own: one GUID stands for both.
         source.filters.push_back({rule.guid, {}, rule.spec});

@@ -1,4 +1,5 @@
 // static add, delete, set and show of the rules of a policy.
+#include "config/rule_set.h"
 #include "control/command_parts.h"
 #include "control/commands.h"
 #include "control/describe.h"
@@ -40,28 +41,34 @@ Result<config::FilterAction> find_action(const CommandContext& context, const st
 }
 
 // What a tunnel rule over these filters means, where it is not what the text suggests.
-Result<void> note_tunnel(CommandContext& context, const Rule& rule) {
-    if (rule.tunnel.kind == config::TunnelKind::kNone) {
+Result<void> note_tunnel(CommandContext& context, const Rule& rule, config::Action action) {
+    config::RuleSource source;
+    source.tunnel = rule.tunnel;
+    source.inbound = action;
+    source.outbound = action;
+    if (!source.is_tunnel()) {
         return {};
     }
     const Result<std::vector<config::Filter>> filters = context.store.filters(rule.filter_list);
     if (!filters) {
         return filters.error();
     }
-    const bool mirrored = std::any_of(
-        filters->begin(), filters->end(), [](const auto& filter) { return filter.spec.mirrored; });
-    if (mirrored) {
-        context.notes.emplace_back(
-            "The filter list has mirrored filters: a tunnel rule uses only the direction as "
-            "written.");
+    const std::vector<config::IpAddress> me = context.dataplane.host_view().me;
+    bool unused_mirror = false;
+    bool found = false;
+    for (const config::Filter& filter : *filters) {
+        const auto endpoint = config::endpoint_for(rule.tunnel, filter.spec);
+        const bool is_me = endpoint && std::find(me.begin(), me.end(), *endpoint) != me.end();
+        found = found || endpoint;
+        unused_mirror =
+            unused_mirror || (filter.spec.mirrored && !config::uses_mirrors(source, is_me));
     }
-    const bool named = rule.tunnel.kind == config::TunnelKind::kFromFilterNames;
-    const bool from_filters = named || rule.tunnel.kind == config::TunnelKind::kFromFilters;
-    const bool found = std::any_of(filters->begin(), filters->end(), [&](const auto& filter) {
-        const config::FilterAddress& far = filter.spec.destination;
-        return far.kind == config::AddressKind::kHost && (!named || !far.dns_name.empty());
-    });
-    if (from_filters && !found) {
+    if (unused_mirror) {
+        context.notes.emplace_back(
+            "The filter list has mirrored filters, of which this tunnel rule uses only the "
+            "direction as written.");
+    }
+    if (!found && rule.tunnel.kind != config::TunnelKind::kAddress) {
         context.notes.emplace_back(
             "The rule has no tunnel end point: no filter of its list names a single far host. Its "
             "traffic is dropped.");
@@ -123,7 +130,7 @@ Result<void> apply(CommandContext& context, const Arguments& arguments, Rule& ru
         return no_auth_method();
     }
     rule.modified = context.now;
-    return note_tunnel(context, rule);
+    return note_tunnel(context, rule, action->action);
 }
 
 // Two rules of one policy over one list: only the stricter action ever decides.

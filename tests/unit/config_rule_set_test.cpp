@@ -51,6 +51,9 @@ constexpr std::uint8_t kTcp = 6;
 constexpr std::uint8_t kUdp = 17;
 constexpr std::uint8_t kIcmpV6 = 58;
 
+const char* const kPeer = "203.0.113.9";
+const char* const kPeer6 = "2001:db8:9::9";
+
 // 0 as a port is any, as on the command line.
 PortRange port(std::uint16_t number) {
     return number == 0 ? PortRange{} : PortRange{number, number};
@@ -64,7 +67,7 @@ struct FilterRow {
     std::uint16_t destination_port = 0;
     bool mirrored = false;
     Action action = Action::kPermit;
-    bool tunnel = false;
+    const char* tunnel = nullptr;  // its end point
     ConnectionType connection_type = ConnectionType::kAll;
 };
 
@@ -72,7 +75,9 @@ RuleSource rule_of(const FilterRow& row) {
     RuleSource source;
     source.guid = Guid::random();
     source.policy_name = "P";
-    source.tunnel = row.tunnel;
+    if (row.tunnel != nullptr) {
+        source.tunnel = {TunnelKind::kAddress, *IpAddress::parse(row.tunnel), {}};
+    }
     source.connection_type = row.connection_type;
     source.inbound = row.action;
     source.outbound = row.action;
@@ -177,7 +182,7 @@ const std::vector<OrderCase>& order_cases() {
          {"1.2.3.4", kMe},
          'B'},
         {"tunnel before transport",
-         {{"10.1.0.0/16", "10.2.0.0/16", 0, 0, 0, false, Action::kNegotiate, true},
+         {{"10.1.0.0/16", "10.2.0.0/16", 0, 0, 0, false, Action::kNegotiate, kPeer},
           {"10.1.0.5", "10.2.0.5", 0, 0, 0, false, kPermit}},
          {"10.1.0.5", "10.2.0.5"},
          'A'},
@@ -312,7 +317,7 @@ TEST(RuleSetOrder, WeightFallsAlongTheRows) {
                            static_cast<std::uint16_t>(pick(3)),
                            false,
                            static_cast<Action>(pick(3)),
-                           pick(4) == 0});
+                           pick(4) == 0 ? kPeer : nullptr});
     }
     const RuleSet rule_set = compile(filters);
     std::uint64_t before = ~std::uint64_t{0};
@@ -373,8 +378,6 @@ TEST(RuleSet, ExpandsEveryAddressFormInBothFamilies) {
         {{"10.9.9.9", "10.9.9.8", kIcmpV6}, {"10.9.9.9>10.9.9.8/58"}},
         {{"10.9.9.9", "10.9.9.8", kTcp, 1, 2, true},
          {"10.9.9.9>10.9.9.8/6", "10.9.9.8>10.9.9.9/6 mirror"}},
-        {{"10.9.9.9", "10.9.9.8", 0, 0, 0, true, Action::kNegotiate, true},
-         {"10.9.9.9>10.9.9.8/0"}},
         {{"any", "any", kTcp, 0, 0, true}, {all4 + ">" + all4 + "/6", all6 + ">" + all6 + "/6"}},
     };
     for (const ExpandCase& row : cases) {
@@ -386,6 +389,102 @@ TEST(RuleSet, ExpandsEveryAddressFormInBothFamilies) {
         EXPECT_EQ(rows, row.rows) << row.filter.source << " " << row.filter.destination;
         EXPECT_EQ(rule_set.filters.size(), row.rows.empty() ? 0U : 1U);
         EXPECT_EQ(rule_set.rules.size(), 1U);
+    }
+}
+
+// Mirrors of a filter between two hosts in a rule that has a tunnel end point.
+struct MirrorCase {
+    const char* name;
+    const char* endpoint;  // nullptr: taken from the filter, which is between networks
+    Action inbound;
+    Action outbound;
+    bool mirrored;
+    bool has_mirror;
+};
+
+constexpr Action kNegotiate = Action::kNegotiate;
+
+TEST(RuleSet, ATunnelHasMirrorsWhereBothDirectionsBelongToIt) {
+    const std::vector<MirrorCase> cases = {
+        {"a peer's", kPeer, kNegotiate, kNegotiate, true, true},
+        {"a peer's of the other family", kPeer6, kNegotiate, kNegotiate, true, true},
+        {"a peer's, not mirrored", kPeer, kNegotiate, kNegotiate, false, false},
+        {"accepts clear inbound", kPeer, kPermit, kNegotiate, true, true},
+        {"expects only", kPeer, kNegotiate, kPermit, true, true},
+        {"protects only", kPeer, kBlock, kNegotiate, true, true},
+        {"ours", kMe, kNegotiate, kNegotiate, true, false},
+        {"ours, IPv6", "2001:db8::1", kNegotiate, kNegotiate, true, false},
+        {"ours, not mirrored", kMe, kNegotiate, kNegotiate, false, false},
+        {"none", nullptr, kNegotiate, kNegotiate, true, true},
+        {"permits", kPeer, kPermit, kPermit, true, false},
+        {"blocks", kPeer, kBlock, kBlock, true, false},
+        {"permits and blocks", kPeer, kPermit, kBlock, true, false},
+    };
+    for (const auto& [near, far] : std::vector<std::pair<const char*, const char*>>{
+             {"10.1.0.0/16", "10.2.0.0/16"}, {"2001:db8:1::/48", "2001:db8:2::/48"}}) {
+        for (const MirrorCase& row : cases) {
+            RuleSource source = rule_of({near, far, 0, 0, 0, row.mirrored});
+            source.inbound = row.inbound;
+            source.outbound = row.outbound;
+            source.tunnel.kind = TunnelKind::kFromFilters;
+            if (row.endpoint != nullptr) {
+                source.tunnel = {TunnelKind::kAddress, *IpAddress::parse(row.endpoint), {}};
+            }
+            RuleTags tags;
+            const Result<RuleSet> rule_set = compile_rule_set({source}, test_host(), tags);
+            ASSERT_TRUE(rule_set.ok());
+            EXPECT_TRUE(rule_set->rules[0].tunnel);
+            ASSERT_EQ(rule_set->rows.size(), row.has_mirror ? 2U : 1U) << row.name;
+            EXPECT_FALSE(rule_set->rows[0].mirror);
+            if (row.has_mirror) {
+                EXPECT_TRUE(rule_set->rows[1].mirror);
+                EXPECT_EQ(rule_set->rows[1].source_first, side(far).first);
+            }
+        }
+    }
+}
+
+struct EndpointCase {
+    const char* name;
+    TunnelKind kind;
+    const char* address;   // as the rule has it
+    const char* far;       // destination of the filter
+    const char* dns_name;  // of the destination
+    const char* endpoint;  // nullptr: none
+    bool is_me = false;
+};
+
+TEST(RuleSet, FiltersKnowWhereTheirTunnelEnds) {
+    const std::vector<EndpointCase> cases = {
+        {"transport", TunnelKind::kNone, kPeer, "10.2.0.1", "", nullptr},
+        {"address", TunnelKind::kAddress, kPeer, "10.2.0.1", "far.example", kPeer},
+        {"address, IPv6", TunnelKind::kAddress, kPeer6, "10.2.0.0/16", "", kPeer6},
+        {"ours", TunnelKind::kAddress, kMe, "10.2.0.0/16", "", kMe, true},
+        {"ours, IPv6", TunnelKind::kAddress, "2001:db8::1", "any", "", "2001:db8::1", true},
+        {"far host", TunnelKind::kFromFilters, kPeer, "10.2.0.1", "", "10.2.0.1"},
+        {"far host, IPv6", TunnelKind::kFromFilters, kPeer, kPeer6, "", kPeer6},
+        {"far host is ours", TunnelKind::kFromFilters, kPeer, kMe, "", kMe, true},
+        {"far name", TunnelKind::kFromFilterNames, kPeer, "10.2.0.1", "far.example", "10.2.0.1"},
+        {"far host, no name", TunnelKind::kFromFilterNames, kPeer, "10.2.0.1", "", nullptr},
+        {"far network", TunnelKind::kFromFilters, kPeer, "10.2.0.0/16", "", nullptr},
+        {"far range", TunnelKind::kFromFilters, kPeer, "10.2.0.1-10.2.0.2", "", nullptr},
+        {"far symbol", TunnelKind::kFromFilters, kPeer, "dns", "", nullptr},
+        {"far any", TunnelKind::kFromFilterNames, kPeer, "any", "", nullptr},
+    };
+    for (const EndpointCase& row : cases) {
+        RuleSource source = rule_of({"any", row.far});
+        source.tunnel = {row.kind, *IpAddress::parse(row.address), {}};
+        source.filters.front().spec.destination.dns_name = row.dns_name;
+        RuleTags tags;
+        const Result<RuleSet> rule_set = compile_rule_set({source}, test_host(), tags);
+        ASSERT_TRUE(rule_set.ok());
+        const RuleSetFilter& filter = rule_set->filters.at(0);
+        EXPECT_EQ(filter.tunnel_endpoint.has_value(), row.endpoint != nullptr) << row.name;
+        if (filter.tunnel_endpoint) {
+            EXPECT_EQ(filter.tunnel_endpoint->to_string(), row.endpoint) << row.name;
+        }
+        EXPECT_EQ(filter.endpoint_is_me, row.is_me) << row.name;
+        EXPECT_EQ(rule_set->rules[0].tunnel, row.kind != TunnelKind::kNone) << row.name;
     }
 }
 
@@ -418,8 +517,8 @@ TEST(RuleSet, PortRangesStayRanges) {
 
 TEST(RuleSet, TheConnectionTypeMustFit) {
     const RuleSet rule_set =
-        compile({{"any", "any", 0, 0, 0, false, kBlock, false, ConnectionType::kLan},
-                 {"any", "any", 0, 0, 0, false, kPermit, false, ConnectionType::kDialup}});
+        compile({{"any", "any", 0, 0, 0, false, kBlock, nullptr, ConnectionType::kLan},
+                 {"any", "any", 0, 0, 0, false, kPermit, nullptr, ConnectionType::kDialup}});
     MatchInput input = packet({kElsewhere, kMe});
     EXPECT_EQ(first_match(rule_set, input)->filter, 0U);
     input.lan = false;

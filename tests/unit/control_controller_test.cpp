@@ -218,6 +218,34 @@ TEST_F(ControllerTest, ARuleKeepsItsTagWhileItIsOutOfForce) {
     EXPECT_EQ(tag_of("B"), b);
 }
 
+TEST_F(ControllerTest, ATunnelRuleSaysWhereItUsesOneDirectionOrNone) {
+    run({"ipsec static add policy name=P",
+         "ipsec static add filteraction name=n action=negotiate",
+         "ipsec static add filteraction name=b action=block",
+         "ipsec static add filter filterlist=L srcaddr=10.1.0.0 srcmask=16 dstaddr=10.2.0.0 "
+         "dstmask=16"});
+    struct Case {
+        const char* rule;
+        const char* note;  // a part of it, or nothing
+    };
+    int number = 0;
+    for (const Case& row : {Case{"filteraction=n tunnel=203.0.113.9", nullptr},
+                            Case{"filteraction=n tunnel=10.0.0.254", "only the direction"},
+                            Case{"filteraction=b tunnel=203.0.113.9", "only the direction"},
+                            Case{"filteraction=n tunnel=ip", "no tunnel end point"},
+                            Case{"filteraction=n", nullptr}}) {
+        const auto replies = run({"ipsec static add rule name=R" + std::to_string(++number)
+                                  + " policy=P filterlist=L " + row.rule});
+        ASSERT_TRUE(replies[0].ok) << replies[0].text;
+        const std::string& text = replies[0].text;
+        for (const char* note : {"only the direction", "no tunnel end point"}) {
+            EXPECT_EQ(text.find(note) != std::string::npos,
+                      row.note != nullptr && std::string_view(note) == row.note)
+                << row.rule << ": " << text;
+        }
+    }
+}
+
 TEST_F(ControllerTest, ALargeListingEndsTheBatchAndTheSessionGoesOnFromThere) {
     run({"ipsec static"});
     for (int block = 0; block < 20; ++block) {
