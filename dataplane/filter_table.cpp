@@ -9,6 +9,7 @@
 #include <array>
 #include <bit>
 #include <optional>
+#include <unordered_map>
 #include <utility>
 
 namespace dataplane {
@@ -153,6 +154,16 @@ void look_up_class(const FamilyEngines& engines,
     }
 }
 
+std::uint8_t flags_of(const config::RuleSetRule& rule, const config::RuleSetFilter& filter) {
+    unsigned flags = 0;
+    flags |= rule.tunnel ? kRowTunnel : 0U;
+    flags |= filter.tunnel_endpoint ? kRowHasEndpoint : 0U;
+    flags |= filter.endpoint_is_me ? kRowEndpointIsMe : 0U;
+    flags |= rule.inbound_passthrough ? kRowInpass : 0U;
+    flags |= rule.soft ? kRowSoft : 0U;
+    return static_cast<std::uint8_t>(flags);
+}
+
 }  // namespace
 
 struct FilterTable::Engines {
@@ -170,17 +181,7 @@ config::Result<std::unique_ptr<const FilterTable>> FilterTable::build(
     FilterEngine engine) {
     std::unique_ptr<FilterTable> table(new FilterTable());
     table->exemptions_ = exemptions;
-    table->actions_.reserve(rule_set.rows.size());
-    for (const config::RuleRow& row : rule_set.rows) {
-        const std::uint32_t rule = rule_set.filters[row.filter].rule;
-        table->actions_.push_back({
-            .inbound = row.inbound,
-            .outbound = row.outbound,
-            .mirror = row.mirror,
-            .flags = rule_set.rules[rule].tunnel ? kRowTunnel : std::uint8_t{0},
-            .hit_slot = hit_slots[row.filter],
-        });
-    }
+    table->add_rows(rule_set, hit_slots);
     if (auto built = table->engines_->v4.build(rule_set, Family::kIpv4, engine); !built) {
         return built.error();
     }
@@ -188,6 +189,34 @@ config::Result<std::unique_ptr<const FilterTable>> FilterTable::build(
         return built.error();
     }
     return std::unique_ptr<const FilterTable>(std::move(table));
+}
+
+void FilterTable::add_rows(const config::RuleSet& rule_set,
+                           std::span<const std::uint32_t> hit_slots) {
+    std::unordered_map<config::IpAddress, std::uint32_t> indices;
+    actions_.reserve(rule_set.rows.size());
+    for (const config::RuleRow& row : rule_set.rows) {
+        const config::RuleSetFilter& filter = rule_set.filters[row.filter];
+        const config::RuleSetRule& rule = rule_set.rules[filter.rule];
+        std::uint32_t endpoint = 0;
+        if (filter.tunnel_endpoint) {
+            const auto [at, is_new] = indices.try_emplace(
+                *filter.tunnel_endpoint, static_cast<std::uint32_t>(endpoints_.size()));
+            if (is_new) {
+                endpoints_.push_back(*filter.tunnel_endpoint);
+            }
+            endpoint = at->second;
+        }
+        actions_.push_back({
+            .inbound = row.inbound,
+            .outbound = row.outbound,
+            .mirror = row.mirror,
+            .flags = flags_of(rule, filter),
+            .hit_slot = hit_slots[row.filter],
+            .rule = rule.tag,
+            .endpoint = endpoint,
+        });
+    }
 }
 
 void FilterTable::lookup(std::span<rte_mbuf* const> burst) const {
@@ -217,7 +246,8 @@ FilterEngine FilterTable::engine(Family family) const {
 
 std::size_t FilterTable::memory_bytes() const {
     return sizeof(FilterTable) + actions_.capacity() * sizeof(RowAction)
-           + engines_->v4.memory_bytes() + engines_->v6.memory_bytes();
+           + endpoints_.capacity() * sizeof(config::IpAddress) + engines_->v4.memory_bytes()
+           + engines_->v6.memory_bytes();
 }
 
 }  // namespace dataplane

@@ -21,17 +21,24 @@ inline constexpr std::size_t kScanLimit = 48;
 
 enum class FilterEngine : std::uint8_t { kAuto, kScan, kAcl };
 
-inline constexpr std::uint8_t kRowTunnel = 1;  // RowAction::flags: the rule has a tunnel end point
+// RowAction::flags
+inline constexpr std::uint8_t kRowTunnel = 1;        // of a tunnel rule
+inline constexpr std::uint8_t kRowHasEndpoint = 2;   // the tunnel's end point is known
+inline constexpr std::uint8_t kRowEndpointIsMe = 4;  // and an address of this host
+inline constexpr std::uint8_t kRowInpass = 8;        // clear text is accepted inbound
+inline constexpr std::uint8_t kRowSoft = 16;         // the rule may fall back to clear
 
-// What the hot path needs of a row, 8 bytes.
+// What the hot path needs of a row, 16 bytes.
 struct RowAction {
     config::Action inbound;
     config::Action outbound;
     bool mirror;
     std::uint8_t flags;      // kRowTunnel ...
     std::uint32_t hit_slot;  // index into the hit counters, stable across rebuilds of one filter
+    config::RuleTag rule;
+    std::uint32_t endpoint;  // names it for FilterTable::endpoint(), if kRowHasEndpoint
 };
-static_assert(sizeof(RowAction) == 8);
+static_assert(sizeof(RowAction) == 16);
 
 // Which traffic to and from this host no filter sees (netsh `ipsecexempt`, 0..3).
 struct Exemptions {
@@ -58,6 +65,10 @@ class FilterTable {
     void lookup(std::span<rte_mbuf* const> burst) const;
 
     [[nodiscard]] const RowAction& row(std::uint32_t index) const { return actions_[index]; }
+    // Precondition: the row is of this table and has kRowHasEndpoint.
+    [[nodiscard]] const config::IpAddress& endpoint(const RowAction& row) const {
+        return endpoints_[row.endpoint];
+    }
     [[nodiscard]] std::size_t rows() const { return actions_.size(); }
     [[nodiscard]] Exemptions exemptions() const { return exemptions_; }
     [[nodiscard]] FilterEngine engine(config::Family family) const;
@@ -68,7 +79,10 @@ class FilterTable {
 
     FilterTable();
 
+    void add_rows(const config::RuleSet& rule_set, std::span<const std::uint32_t> hit_slots);
+
     std::vector<RowAction> actions_;
+    std::vector<config::IpAddress> endpoints_;  // distinct
     std::unique_ptr<Engines> engines_;
     Exemptions exemptions_;
 };

@@ -177,6 +177,58 @@ TEST(FilterTable, RowActionCarriesWhatTheVerdictNeeds) {
     EXPECT_GT(table->memory_bytes(), 0U);
 }
 
+struct FlagCase {
+    const char* name;
+    bool tunnel;
+    const char* endpoint;
+    bool endpoint_is_me;
+    bool inpass;
+    bool soft;
+    unsigned flags;
+};
+
+TEST(FilterTable, RowsCarryTheirRuleAndWhatItAllows) {
+    using namespace dataplane;
+    const std::vector<FlagCase> cases = {
+        {"transport", false, nullptr, false, false, false, 0},
+        {"inpass", false, nullptr, false, true, false, kRowInpass},
+        {"soft", false, nullptr, false, false, true, kRowSoft},
+        {"no end point", true, nullptr, false, false, false, kRowTunnel},
+        {"peer", true, "192.0.2.9", false, false, false, kRowTunnel | kRowHasEndpoint},
+        {"ours",
+         true,
+         "2001:db8::1",
+         true,
+         true,
+         true,
+         kRowTunnel | kRowHasEndpoint | kRowEndpointIsMe | kRowInpass | kRowSoft},
+        {"the same peer", true, "192.0.2.9", false, false, false, kRowTunnel | kRowHasEndpoint},
+    };
+    config::RuleSet set = rule_set(std::vector<RowText>(cases.size(), {"0.0.0.0/0", "0.0.0.0/0"}));
+    set.rules.resize(cases.size());
+    for (std::uint32_t i = 0; i < cases.size(); ++i) {
+        set.rules[i].tag = 1000 + i;
+        set.rules[i].tunnel = cases[i].tunnel;
+        set.rules[i].inbound_passthrough = cases[i].inpass;
+        set.rules[i].soft = cases[i].soft;
+        set.filters[i].rule = i;
+        set.filters[i].endpoint_is_me = cases[i].endpoint_is_me;
+        if (cases[i].endpoint != nullptr) {
+            set.filters[i].tunnel_endpoint = IpAddress::parse(cases[i].endpoint).value();
+        }
+    }
+    const auto table = build(set);
+    for (std::uint32_t i = 0; i < cases.size(); ++i) {
+        const RowAction& row = table->row(i);
+        EXPECT_EQ(row.flags, cases[i].flags) << cases[i].name;
+        EXPECT_EQ(row.rule, 1000 + i) << cases[i].name;
+        if (cases[i].endpoint != nullptr) {
+            EXPECT_EQ(table->endpoint(row).to_string(), cases[i].endpoint) << cases[i].name;
+        }
+    }
+    EXPECT_EQ(table->row(4).endpoint, table->row(6).endpoint) << "each address is there once";
+}
+
 // Both families and all connection bits mixed in full bursts, against config::first_match.
 TEST(FilterTable, ScanAgreesWithFirstMatchOnMixedBursts) {
     tests::Random random(2);
