@@ -4,7 +4,6 @@
 #include <openssl/hmac.h>
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstring>
@@ -16,34 +15,38 @@ namespace {
 using config::Cipher;
 using config::Hash;
 
-// One call of EVP; `tag` is set for AEADs.
-Bytes evp_encrypt(const char* name,
-                  const Bytes& key,
-                  const Bytes& iv,
-                  const Bytes& aad,
-                  const Bytes& plain,
-                  Bytes* tag) {
-    EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, name, nullptr);
+// A cipher as OpenSSL knows it, with its key and its whole nonce.
+struct Evp {
+    std::string name;
+    Bytes key;
+    Bytes iv;
+};
+
+// `tag` is set for AEADs, by encryption only.
+Bytes run(const Evp& evp, bool encrypt, const Bytes& aad, const Bytes& in, Bytes* tag) {
+    EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, evp.name.c_str(), nullptr);
     EVP_CIPHER_CTX* const context = EVP_CIPHER_CTX_new();
-    Bytes out(plain.size() + 16);
+    Bytes out(in.size() + 16);
     int written = 0;
     bool ok = cipher != nullptr
-              && EVP_EncryptInit_ex(context, cipher, nullptr, key.data(), iv.data()) == 1
+              && EVP_CipherInit_ex(
+                     context, cipher, nullptr, evp.key.data(), evp.iv.data(), encrypt ? 1 : 0)
+                     == 1
               && EVP_CIPHER_CTX_set_padding(context, 0) == 1;
     if (!aad.empty()) {
         ok = ok
-             && EVP_EncryptUpdate(
+             && EVP_CipherUpdate(
                     context, nullptr, &written, aad.data(), static_cast<int>(aad.size()))
                     == 1;
     }
     int length = 0;
-    if (!plain.empty()) {
+    if (!in.empty()) {
         ok = ok
-             && EVP_EncryptUpdate(
-                    context, out.data(), &length, plain.data(), static_cast<int>(plain.size()))
+             && EVP_CipherUpdate(
+                    context, out.data(), &length, in.data(), static_cast<int>(in.size()))
                     == 1;
     }
-    ok = ok && EVP_EncryptFinal_ex(context, out.data() + length, &written) == 1;
+    ok = ok && EVP_CipherFinal_ex(context, out.data() + length, &written) == 1;
     if (tag != nullptr) {
         tag->resize(16);
         ok = ok && EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, 16, tag->data()) == 1;
@@ -51,7 +54,7 @@ Bytes evp_encrypt(const char* name,
     EVP_CIPHER_CTX_free(context);
     EVP_CIPHER_free(cipher);
     if (!ok) {
-        throw std::runtime_error(fmt::format("OpenSSL cannot do {}", name));
+        throw std::runtime_error(fmt::format("OpenSSL cannot do {}", evp.name));
     }
     out.resize(static_cast<std::size_t>(length + written));
     return out;
@@ -72,7 +75,7 @@ Bytes hmac(const char* name, const Bytes& key, const Bytes& data) {
 }
 
 Bytes aes_block(const Bytes& key, const Bytes& block) {
-    return evp_encrypt("AES-128-ECB", key, {}, {}, block, nullptr);
+    return run({"AES-128-ECB", key, {}}, true, {}, block, nullptr);
 }
 
 // RFC 3566 4, read literally.
@@ -115,38 +118,52 @@ Bytes big_endian(std::uint32_t value) {
             static_cast<std::uint8_t>(value)};
 }
 
+Evp evp_of(Cipher cipher, const Bytes& key_and_salt, const Bytes& iv) {
+    const config::CipherRow& row = row_of(cipher);
+    const auto split = key_and_salt.begin() + row.bytes.key;
+    const Bytes key(key_and_salt.begin(), split);
+    const Bytes salt(split, key_and_salt.end());
+    if (cipher == Cipher::kDes) {
+        // EDE with one key is DES; DES itself is in OpenSSL's legacy provider.
+        return {"DES-EDE3-CBC", joined(joined(key, key), key), iv};
+    }
+    if (cipher == Cipher::k3des) {
+        return {"DES-EDE3-CBC", key, iv};
+    }
+    if (cipher == Cipher::kChaCha20Poly1305) {
+        return {"ChaCha20-Poly1305", key, joined(salt, iv)};
+    }
+    if (row.aead) {
+        return {aes_name(key.size(), "GCM"), key, joined(salt, iv)};
+    }
+    if (row.bytes.block == 16) {
+        return {aes_name(key.size(), "CBC"), key, iv};
+    }
+    return {aes_name(key.size(), "CTR"), key, joined(joined(salt, iv), big_endian(1))};
+}
+
+}  // namespace
+
 Bytes encrypt(Cipher cipher,
               const Bytes& key_and_salt,
               const Bytes& iv,
               const Bytes& aad,
               const Bytes& plain,
               Bytes* tag) {
-    const config::CipherRow& row = row_of(cipher);
-    const auto split = key_and_salt.begin() + row.bytes.key;
-    const Bytes key(key_and_salt.begin(), split);
-    const Bytes salt(split, key_and_salt.end());
     if (cipher == Cipher::kNone) {
         return plain;
     }
-    if (cipher == Cipher::kDes) {
-        // EDE with one key is DES; DES itself is in OpenSSL's legacy provider.
-        return evp_encrypt("DES-EDE3-CBC", joined(joined(key, key), key), iv, {}, plain, nullptr);
+    return run(
+        evp_of(cipher, key_and_salt, iv), true, row_of(cipher).aead ? aad : Bytes{}, plain, tag);
+}
+
+Bytes decrypt(Cipher cipher, const Bytes& key_and_salt, const Bytes& iv, const Bytes& text) {
+    if (cipher == Cipher::kNone) {
+        return text;
     }
-    if (cipher == Cipher::k3des) {
-        return evp_encrypt("DES-EDE3-CBC", key, iv, {}, plain, nullptr);
-    }
-    if (cipher == Cipher::kChaCha20Poly1305) {
-        return evp_encrypt("ChaCha20-Poly1305", key, joined(salt, iv), aad, plain, tag);
-    }
-    if (row.aead) {
-        return evp_encrypt(
-            aes_name(key.size(), "GCM").c_str(), key, joined(salt, iv), aad, plain, tag);
-    }
-    if (row.bytes.block == 16) {
-        return evp_encrypt(aes_name(key.size(), "CBC").c_str(), key, iv, {}, plain, nullptr);
-    }
-    const Bytes counter = joined(joined(salt, iv), big_endian(1));
-    return evp_encrypt(aes_name(key.size(), "CTR").c_str(), key, counter, {}, plain, nullptr);
+    // A stream cipher's key stream is the same both ways.
+    const bool cbc = row_of(cipher).bytes.block > 1;
+    return run(evp_of(cipher, key_and_salt, iv), !cbc, {}, text, nullptr);
 }
 
 Bytes mac(Hash hash, const Bytes& key_and_salt, const Bytes& iv, const Bytes& data) {
@@ -173,14 +190,12 @@ Bytes mac(Hash hash, const Bytes& key_and_salt, const Bytes& iv, const Bytes& da
         case Hash::kAesGmac192:
         case Hash::kAesGmac256: {
             Bytes tag;
-            evp_encrypt(aes_name(key.size(), "GCM").c_str(), key, joined(salt, iv), data, {}, &tag);
+            run({aes_name(key.size(), "GCM"), key, joined(salt, iv)}, true, data, {}, &tag);
             return tag;
         }
     }
     return {};
 }
-
-}  // namespace
 
 Bytes from_hex(std::string_view hex) {
     Bytes bytes;

@@ -22,6 +22,24 @@ using Bytes = std::vector<std::uint8_t>;
 [[nodiscard]] std::string to_hex(std::span<const std::uint8_t> bytes);
 [[nodiscard]] Bytes random_bytes(std::mt19937_64& random, std::size_t count);
 
+// `iv` as it stands in a packet; the key's salt comes in front of it here. `tag`: an AEAD's, whole.
+[[nodiscard]] Bytes encrypt(config::Cipher cipher,
+                            const Bytes& key_and_salt,
+                            const Bytes& iv,
+                            const Bytes& aad,
+                            const Bytes& plain,
+                            Bytes* tag);
+// An AEAD's tag is not looked at: encrypt the result again to see whether it is right.
+[[nodiscard]] Bytes decrypt(config::Cipher cipher,
+                            const Bytes& key_and_salt,
+                            const Bytes& iv,
+                            const Bytes& text);
+// Before truncation. `iv`: of a GMAC.
+[[nodiscard]] Bytes mac(config::Hash hash,
+                        const Bytes& key_and_salt,
+                        const Bytes& iv,
+                        const Bytes& data);
+
 // A cipher with or without a hash, an AEAD, or a hash alone.
 struct Suite {
     config::Cipher cipher = config::Cipher::kNone;
