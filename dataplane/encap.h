@@ -31,9 +31,11 @@ namespace dataplane {
 //                 fresh identification
 //   both:      3. UDP header, where the SA has one
 //              4. esp_prepare_protect() or ah_prepare_protect(), which fill the job
-// work.mbuf, sa and sequence are set. The Ethernet header stays in front, its type is set. meta
-// says what the packet is now: protocol ESP, AH or UDP, from this host. kNoBuffer: not enough head
-// or tailroom, the packet is as it was; kIpsecTooLong: more than 65,535 bytes, likewise.
+// work.mbuf, sa and sequence are set; the frame ends with the packet, which in transport mode is no
+// fragment (RFC 4303 3.3.4). The Ethernet header stays in front, its type is set. meta says what
+// the packet is now: protocol ESP, AH or UDP, from this host; what the route stage found stays.
+// kNoBuffer: not enough head or tailroom, the packet is as it was; kIpsecTooLong: more than 65,535
+// bytes (AH: than a job can cover), likewise; kIpBadExtension: see ah_prepare_protect().
 [[nodiscard]] IpsecCheck encapsulate(IpsecWork& work, IvSource& ivs, crypto::CryptoJob& job);
 // After the run.
 void finish_encapsulation(IpsecWork& work);
@@ -41,7 +43,8 @@ void finish_encapsulation(IpsecWork& work);
 // --- inbound
 
 // Where the ESP or AH header of a parsed packet for this host is: behind the UDP header if it is
-// encapsulated (RFC 3948 2.2, 2.3: not the non-ESP marker, not a keepalive).
+// encapsulated (RFC 3948 2.2, 2.3: not the non-ESP marker, not a keepalive). Nowhere in fragments.
+// The UDP checksum is not looked at (RFC 3948 2.1): the ICV covers what matters.
 enum class IpsecHeader : std::uint8_t { kNone, kEsp, kAh, kUdpEsp, kKeepalive };
 [[nodiscard]] IpsecHeader ipsec_header(const rte_mbuf* mbuf);
 
