@@ -267,6 +267,13 @@ def suite_cases():
                          f"build/{default_build()}/tools/pcap_run"])
 
 
+def suite_interop_esp():
+    if build("interop-esp", default_build(), ["tools/pcap_run"]):
+        run_case_script("interop-esp", "esp_interop",
+                        [PYTHON, "tests/interop/esp_interop.py", "--pcap-run",
+                         f"build/{default_build()}/tools/pcap_run"])
+
+
 def run_system_scripts(suite, scripts):
     if not check(suite, "tools/build", [str(ROOT / "tools" / "build")]):
         return
@@ -365,6 +372,7 @@ SUITES = {
     "unit": ("unit tests of all folders, release build", suite_unit),
     "transcripts": ("netsh sessions against expected output", suite_named("transcripts")),
     "cases": ("pcap in, pcap out through the pipeline", suite_cases),
+    "interop-esp": ("scapy and tshark judge ESP and AH, each method and mode", suite_interop_esp),
     "eal": ("tests that start DPDK: rte_acl against the ordered scan, worker", suite_named("eal")),
     "slow": ("long-running meson tests", suite_named("slow")),
     "asan": ("all meson tests but the slow ones under AddressSanitizer, UBSan (clang)", suite_asan),
@@ -378,8 +386,8 @@ SUITES = {
     "demo": ("tools/demo (root)", suite_demo),
 }
 # `unit` and `transcripts` are not in it because `asan` runs the same tests.
-DEFAULT = ["includes", "format", "docs", "cases", "eal", "asan", "tsan", "system", "kill",
-           "bench-smoke"]
+DEFAULT = ["includes", "format", "docs", "cases", "interop-esp", "eal", "asan", "tsan", "system",
+           "kill", "bench-smoke"]
 
 
 def parse(arguments):

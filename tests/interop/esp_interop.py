@@ -24,6 +24,7 @@ import scapy_ipsec
 import tshark
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+COLUMNS = [(form, esn) for form in pcap_gateway.FORMS for esn in (False, True)]
 DIRECTIONS = ["out", "in", "refused", "tshark"]
 LEGEND = """\
 Each cell: 1. what we protect, scapy verifies, decrypts, and builds again byte for byte
@@ -31,7 +32,7 @@ Each cell: 1. what we protect, scapy verifies, decrypts, and builds again byte f
            3. we refuse an unknown SPI, a changed and a repeated packet
            4. what we protect, tshark verifies and decrypts
 +  good
-x  good; scapy lacks a part, which scapy_ipsec.py adds and proves with vectors of the RFCs:
+x  good; scapy lacks a part, which scapy_ipsec.py adds from the RFCs (the MACs with their vectors):
    AES-GCM with a short ICV, AES-XCBC, AES-GMAC, ESN in the ICV of a hash under ESP, AH around ESP
 F  failed
 ?  the gateway did not run
@@ -69,7 +70,8 @@ def flows_of(form, esn):
 def run_column(pcap_run, form, esn, names):
     column = column_name(form, esn)
     steps = [step for flow in flows_of(form, esn)
-             if re.search(names, f"{flow.method.name} {column}")
+             if any(re.search(names, f"{flow.method.name} {column} {direction}")
+                    for direction in DIRECTIONS)
              for step in cells.steps_of(flow, (flow.method.name, column))]
     return judge(pcap_run, steps, names) if steps else []
 
@@ -156,20 +158,24 @@ def mark(results, broken, flow, column, direction):
 
 
 def print_matrix(results, broken):
-    columns = [(form, esn) for form in pcap_gateway.FORMS for esn in (False, True)]
-    width = max(len(method.name) for method in methods.all_methods())
+    shown = [method for method in methods.all_methods()
+             if broken or any((method.name, column_name(*column), direction) in results
+                              for column in COLUMNS for direction in DIRECTIONS)]
+    if not shown:
+        return
+    width = max(len(method.name) for method in shown)
     print(f"\n{'':{width}}  " + "".join(
         f"{form.mode[:2]} {form.inner}/{form.outer}".ljust(10) for form in pcap_gateway.FORMS))
     print(f"{'':{width}}  " + "     esn  " * len(pcap_gateway.FORMS))
     table = {}
-    for form, esn in columns:
+    for form, esn in COLUMNS:
         for flow in flows_of(form, esn):
             column = column_name(form, esn)
             table[flow.method.name, column] = "".join(
                 mark(results, broken, flow, column, direction) for direction in DIRECTIONS)
-    for method in methods.all_methods():
+    for method in shown:
         print(f"{method.name:{width}}  " + " ".join(
-            table.get((method.name, column_name(*column)), "----") for column in columns))
+            table.get((method.name, column_name(*column)), "----") for column in COLUMNS))
     print(f"\ntr: transport, tu: tunnel; families of inner/outer packet\n{LEGEND}\n")
 
 
@@ -180,14 +186,13 @@ def main():
                         help="cases whose name, such as 'ESP[DES,MD5] tunnel-v4-in-v4 out', fits")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
     arguments = parser.parse_args()
-    columns = [(form, esn) for form in pcap_gateway.FORMS for esn in (False, True)]
     results, broken, failed = {}, set(), 0
     with concurrent.futures.ProcessPoolExecutor(arguments.jobs) as pool:
         jobs = [("judges", pool.submit(guarded, run_judges, arguments.only))]
         if arguments.pcap_run:
             jobs += [(column_name(*column),
                       pool.submit(guarded, run_column, arguments.pcap_run, *column, arguments.only))
-                     for column in columns]
+                     for column in COLUMNS]
             jobs.append(("extras",
                          pool.submit(guarded, run_extras, arguments.pcap_run, arguments.only)))
         for name, job in jobs:

@@ -3,7 +3,7 @@
 way, ESP in UDP, sequence numbers beyond 2^32, the replay window, tunnel header options, ECN."""
 import functools
 
-from scapy.all import (IP, UDP, HBHOptUnknown, IPOption, IPv6, IPv6ExtHdrDestOpt, Raw)
+from scapy.all import IP, UDP, HBHOptUnknown, IPOption, IPv6, IPv6ExtHdrDestOpt, Raw
 
 import cells
 import pcap_gateway
@@ -165,7 +165,8 @@ def congestion(extras):
                 del marked.chksum
             judge = (functools.partial(cells.judge_plain, flow, dissect(bytes(marked)))
                      if judged == "in" else functools.partial(cells.judge_drop, "ecn-invalid"))
-            extras.add(Step((*case_of(flow, "congestion mark"), judged), flow, source, frame, judge))
+            case = (*case_of(flow, "congestion mark"), judged)
+            extras.add(Step(case, flow, source, frame, judge))
 
 
 def all_steps():

@@ -1,6 +1,7 @@
 # Copyright 2026 The Portcullis authors. SPDX-License-Identifier: Apache-2.0
 """A third opinion: tshark decrypts ESP and checks its ICV. Wireshark 4.0 knows no extended sequence
-numbers, no ChaCha20-Poly1305 and no AES-GMAC in ESP, has no check for AES-XCBC, and no keys for AH."""
+numbers, no ChaCha20-Poly1305 and no AES-GMAC in ESP, does not check AES-XCBC, and takes no keys for
+AH."""
 import pathlib
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ def available():
 
 
 def uat(family, source, destination, spi, method, keys):
-    """The row of the table esp_sa. AES-CTR and AES-GCM keys have their salt behind them there, too."""
+    """The row of the table esp_sa. There, too, the salt of AES-CTR and AES-GCM follows the key."""
     def key(data):
         return "0x" + data.hex() if data else ""
     cipher, integrity = method.cipher, method.hash
@@ -43,4 +44,5 @@ def decode(frames, rows):
                            f"{len(frames)} frames: {done.stderr[-2000:]}")
     for line in lines:
         good, bad, payload = line.split(";")
-        yield bytes.fromhex(payload), True if good == "1" else False if bad == "1" else None
+        innermost = payload.rpartition(",")[2]  # of ESP in UDP tshark lists both payloads
+        yield bytes.fromhex(innermost), True if good == "1" else False if bad == "1" else None
