@@ -58,13 +58,21 @@ def outer_header(flow, header, inner, seen=None, **fields):
     return header
 
 
+def excerpt(data, first=0):
+    """Eight lines of 16 bytes each from line `first` on."""
+    lines = dump(data).splitlines()
+    more = [f"... {len(lines) - first - 8} lines more"] if len(lines) > first + 8 else []
+    return "\n".join(lines[first:first + 8] + more)
+
+
 def difference(what, actual, expected):
     if actual == expected:
         return []
     pairs = zip(actual, expected, strict=False)
     at = next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(actual), len(expected)))
-    return [f"{what} differs from byte {at} on ({len(actual)} bytes, expected {len(expected)})",
-            f"is:\n{dump(actual)}", f"must be:\n{dump(expected)}"]
+    first = max(at // 16 - 2, 0)
+    return [f"{what} differs from byte {at} on ({len(actual)} bytes, expected {len(expected)})\n"
+            f"is:\n{excerpt(actual, first)}\nmust be:\n{excerpt(expected, first)}"]
 
 
 def only_frame(result, port):
@@ -85,16 +93,20 @@ def judge_protected(flow, inner, number, fields, result):
     kind = 0x0800 if flow.form.outer == 4 else 0x86dd
     complaints += difference("the Ethernet header", frame[:14], bytes(
         Ether(src=pcap_gateway.WAN_MAC, dst=pcap_gateway.ROUTER_MAC, type=kind)))
+    packet = dissect(frame[14:])
     try:
-        packet = dissect(frame[14:])
         plain = flow.out.unprotect(packet, number >> 32)
         complaints += difference("what scapy decrypts", plain, bytes(inner))
+    except scapy_ipsec.ERRORS as problem:
+        complaints.append(f"scapy does not take it: {type(problem).__name__} {problem}")
+    try:
         header = flow.form.mode == "tunnel" and outer_header(
             flow, (flow.out.esp or flow.out.ah).tunnel_header, inner, packet, **fields)
         rebuilt = flow.out.protect(inner, number, flow.out.ivs(packet), header)
         complaints += difference("the protected packet", frame[14:], bytes(rebuilt))
     except scapy_ipsec.ERRORS as problem:
-        complaints.append(f"scapy: {type(problem).__name__} {problem}\n{dump(frame)}")
+        complaints.append(f"scapy does not build it: {type(problem).__name__} {problem}\n"
+                          f"{dump(frame)}")
     return complaints
 
 

@@ -45,16 +45,27 @@ def column_name(form, esn):
 
 
 def by_case(judged):
+    """Joins the packets of a case. The first bad one tells the most; the others are counted."""
     cases = {}
     for case, complaints in judged:
-        cases.setdefault(case, []).extend(complaints)
-    return list(cases.items())
+        cases.setdefault(case, []).append(complaints)
+    joined = []
+    for case, packets in cases.items():
+        bad = [complaints for complaints in packets if complaints]
+        more = [f"bad: {len(bad)} of {len(packets)} packets"] if len(packets) > 1 and bad else []
+        joined.append((case, [line for complaints in bad[:1] for line in complaints] + more))
+    return joined
 
 
 def judge(pcap_run, steps, names):
-    """Runs the steps and yields (case, complaints), complaints joined per case."""
+    """Runs the steps and returns (case, complaints) for each case."""
     pcap_gateway.run(pcap_run, steps)
-    judged = [(step.case, step.judge(step.result)) for step in steps]
+    judged = []
+    for step in steps:
+        complaints = step.judge(step.result)
+        if complaints:
+            complaints.append(f"came by {step.source}:\n{cells.excerpt(step.frame)}")
+        judged.append((step.case, complaints))
     if tshark.available():
         judged += cells.tshark_complaints(steps)
     return [(case, complaints) for case, complaints in by_case(judged)
