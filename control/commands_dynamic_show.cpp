@@ -34,7 +34,10 @@ struct QmSelection {
     }
 };
 
-void describe_owner(Listing& listing, const config::RuleSetRule& rule) {
+void describe_owner(Listing& listing,
+                    const RuleSet& rule_set,
+                    const config::RuleSetFilter& filter) {
+    const config::RuleSetRule& rule = rule_set.rules[filter.rule];
     listing.text_as("Policy Name",
                     "policy",
                     rule.policy_name.empty() ? "<Dynamic>" : rule.policy_name,
@@ -49,6 +52,9 @@ void describe_owner(Listing& listing, const config::RuleSetRule& rule) {
     listing.text_as(
         "Outbound Action", "outbound", action_text(rule.outbound), config::token(rule.outbound));
     listing.flag("Tunnel Filter", "tunnel", rule.tunnel);
+    if (filter.tunnel_endpoint) {
+        listing.text("Tunnel End Point", "tunnel_endpoint", filter.tunnel_endpoint->to_string());
+    }
 }
 
 void describe_generic(Listing& listing,
@@ -60,7 +66,7 @@ void describe_generic(Listing& listing,
     listing.number("Weight", "weight", filter.weight);
     listing.text_or_none("Description", "description", filter.description);
     describe_filter(listing, filter.spec);
-    describe_owner(listing, in_force.rule_set->rules[filter.rule]);
+    describe_owner(listing, *in_force.rule_set, filter);
     listing.number("Packets", "packets", hits.packets);
     listing.number("Bytes", "bytes", hits.bytes);
     listing.text({}, "guid", filter.filter.to_string());
@@ -83,7 +89,7 @@ void describe_specific(Listing& listing, const RuleSet& rule_set, const RuleRow&
     listing.number({}, "protocol", row.protocol);
     listing.text("Source Port", "source_port", port_text(row.source_port));
     listing.text("Destination Port", "destination_port", port_text(row.destination_port));
-    describe_owner(listing, rule_set.rules[filter.rule]);
+    describe_owner(listing, rule_set, filter);
     listing.text({}, "guid", filter.filter.to_string());
     listing.end_record();
 }
