@@ -29,8 +29,9 @@ inline constexpr std::size_t kPacketTailroom = 64;
 // Two VLAN tags may stand before the IP header in transparent mode.
 inline constexpr std::size_t kMaxLinkHeader = 14 + 2 * 4;
 
-// The longest IP packet a buffer of the large pool holds, since an mbuf's lengths have 16 bits.
+// An mbuf says its buffer's length in 16 bits.
 inline constexpr std::size_t kLargeBuffer = 0xFFFF;
+// The longest IP packet that is put together.
 inline constexpr std::size_t kMaxReassembled =
     kLargeBuffer - kPacketHeadroom - kMaxLinkHeader - kPacketTailroom;
 

@@ -12,7 +12,6 @@ namespace {
 
 using config::be16;
 using config::Family;
-using config::load;
 using config::store;
 
 // RFC 3168 5. The two others are ECT(1) and ECT(0).

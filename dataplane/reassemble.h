@@ -21,9 +21,8 @@ struct Reassembled {
 // the caller's. The result is one contiguous packet with the first one's headers, and meta as
 // parse() of it would give, with origin, ports, routing and sa of the first.
 //
-//   IPv4  the fragment word is zero, DF too: its sender allowed this datagram to be fragmented,
-//   gave
-//         it an identification for that (RFC 6864 4), and whole it may be longer than the next MTU
+//   IPv4  the fragment word is zero, DF too: the datagram may be fragmented again, since it was
+//         before and has an identification for that (RFC 6864 4); whole, it may exceed the next MTU
 //   IPv6  without the fragment header (RFC 8200 4.5)
 //   ECN   of all fragments together (RFC 3168 5.3): CE if one has it, else Not-ECT if one has it,
 //         else the first one's; kEcnInvalid if CE meets Not-ECT

@@ -194,7 +194,8 @@ TEST(PacketPool, GrowsItsBuffersOnlyForALargeMtu) {
     const auto small = dataplane::make_packet_pool("mtu_small", 64, 1500).value();
     const auto large = dataplane::make_packet_pool("mtu_large", 64, 9216).value();
     EXPECT_EQ(rte_pktmbuf_data_room_size(small.get()), 2048 + RTE_PKTMBUF_HEADROOM);
-    EXPECT_GE(rte_pktmbuf_data_room_size(large.get()) - RTE_PKTMBUF_HEADROOM, 9216 + 14 + 8 + 4);
+    EXPECT_GE(rte_pktmbuf_data_room_size(large.get()) - RTE_PKTMBUF_HEADROOM,
+              9216 + 14 + 8 + 4 + dataplane::kPacketTailroom);
     EXPECT_EQ(rte_pktmbuf_priv_size(small.get()), sizeof(dataplane::PacketMeta));
 }
 
@@ -202,6 +203,20 @@ TEST(PacketPool, SaysHowMuchMemoryItWants) {
     const auto pool = dataplane::make_packet_pool("mtu_huge", 400'000, 9216);
     ASSERT_FALSE(pool.ok());
     EXPECT_NE(pool.error().text.find("memory_mb"), std::string::npos) << pool.error().text;
+}
+
+TEST(PacketPool, GivesEveryLargeBufferToWhoeverAsks) {
+    const auto pool = dataplane::make_large_pool("large").value();
+    EXPECT_EQ(rte_pktmbuf_priv_size(pool.get()), sizeof(dataplane::PacketMeta));
+    std::vector<rte_mbuf*> all;
+    while (rte_mbuf* mbuf = rte_pktmbuf_alloc(pool.get())) {
+        EXPECT_GE(rte_pktmbuf_headroom(mbuf), dataplane::kPacketHeadroom);
+        EXPECT_NE(rte_pktmbuf_append(mbuf, dataplane::kMaxReassembled + 14), nullptr);
+        EXPECT_GE(rte_pktmbuf_tailroom(mbuf), dataplane::kPacketTailroom);
+        all.push_back(mbuf);
+    }
+    EXPECT_EQ(all.size(), dataplane::kLargePackets);
+    rte_pktmbuf_free_bulk(all.data(), static_cast<unsigned>(all.size()));
 }
 
 // pcap in, pcap out through the worker: the file holds exactly what the pipeline sent.

@@ -291,7 +291,7 @@ TEST_F(ReassembleTest, JoinsCongestionMarks) {
             EXPECT_EQ(whole4.at(15), kDscp | *row.result);
             EXPECT_EQ(tests::internet_checksum(slice(whole4, 14, 20)), 0);
             EXPECT_EQ(whole6.at(14), 0x60 | (kDscp >> 4U));
-            EXPECT_EQ(whole6.at(15), ((*row.result << 4U) | ((kDscp << 4U) & 0xFFU)) | 0x05U);
+            EXPECT_EQ(whole6.at(15), ((kDscp << 4U) & 0xFFU) | unsigned{*row.result} << 4U | 0x05U);
         }
     }
 }
