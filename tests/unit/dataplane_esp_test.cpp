@@ -147,11 +147,14 @@ class EspTest : public ::testing::Test {
     }
 
     // What a verified packet with this plaintext is found to be.
-    IpsecCheck finish(const config::SaSpec& spec, const Bytes& plaintext, EspPayload& payload) {
+    IpsecCheck finish(const config::SaSpec& spec,
+                      const Bytes& plaintext,
+                      EspPayload& payload,
+                      std::uint64_t sequence = kSequence) {
         clear();
         const auto sa = make_sa(spec);
         const Bytes iv = random_bytes(random_, tests::iv_bytes(spec));
-        EXPECT_EQ(verify(*sa, kSequence, tests::esp_protect(spec, kSequence, iv, plaintext)),
+        EXPECT_EQ(verify(*sa, sequence, tests::esp_protect(spec, sequence, iv, plaintext)),
                   IpsecCheck{});
         run();
         EXPECT_EQ(jobs_.at(0).status, JobStatus::kOk);
@@ -402,6 +405,14 @@ TEST_F(EspTest, ChecksThePadding) {
             }
         }
     }
+}
+
+TEST_F(EspTest, PaddingDoesNotReachIntoTheHeader) {
+    // The sequence number's last byte would be the first of the padding.
+    EspPayload payload;
+    const config::SaSpec spec = spec_of({config::Cipher::kNone, config::Hash::kSha256});
+    EXPECT_EQ(finish(spec, {2, 3, 3, 17}, payload, 1), DropReason::kEspBadPadding);
+    EXPECT_EQ(finish(spec, {3, 3, 3, 17}, payload, 0x0102), DropReason::kEspBadPadding);
 }
 
 TEST_F(EspTest, NeedsNoIcvToOpen) {
