@@ -171,7 +171,7 @@ void fill_job(const IpsecWork& work,
     job = CryptoJob{};
     job.keys = &sa.keys;
     job.direction = direction;
-    job.iv = bytes_at(work.mbuf, work.offset + kFixedPart);
+    job.iv = work.icv.data();
     job.auth = bytes_at(work.mbuf, begin);
     job.auth_length = static_cast<std::uint32_t>(work.mbuf->data_len - begin);
     job.icv = icv;
@@ -180,8 +180,11 @@ void fill_job(const IpsecWork& work,
     job.esn_high = static_cast<std::uint32_t>(work.sequence >> 32U);
 }
 
-std::uint8_t* icv_of(const IpsecWork& work) {
-    return bytes_at(work.mbuf, work.offset + kFixedPart + work.sa->iv_bytes);
+// The ICV field: of a GMAC the IV and the tag (RFC 4543 4). For the computation all of it is zero
+// (RFC 4302 3.3.3), and the IV is in IpsecWork::icv.
+Header icv_field(const IpsecWork& work) {
+    return {bytes_at(work.mbuf, work.offset + kFixedPart),
+            std::size_t{work.sa->iv_bytes} + work.sa->icv_bytes};
 }
 
 }  // namespace
@@ -214,15 +217,15 @@ IpsecCheck ah_prepare_protect(IpsecWork& work,
     store(&ah[kSpi], be32{sa.spi});
     store(&ah[kSequence], be32{static_cast<std::uint32_t>(work.sequence)});
     if (sa.iv_bytes != 0) {
-        // RFC 4543 4: the IV is in front of the ICV, and covered.
-        store(&ah[kFixedPart], be64{sa.iv_base + work.sequence});
+        store(work.icv.data(), be64{sa.iv_base + work.sequence});
     }
-    fill_job(work, icv_of(work), crypto::Direction::kProtect, job);
+    fill_job(work, &icv_field(work)[sa.iv_bytes], crypto::Direction::kProtect, job);
     return {};
 }
 
 void ah_finish_protect(IpsecWork& work) {
     put_header_back(work);
+    std::memcpy(icv_field(work).data(), work.icv.data(), work.sa->iv_bytes);
 }
 
 IpsecCheck ah_prepare_verify(IpsecWork& work, CryptoJob& job) {
@@ -248,16 +251,17 @@ IpsecCheck ah_prepare_verify(IpsecWork& work, CryptoJob& job) {
     if (const IpsecCheck check = zero_mutable_fields(work)) {
         return check;
     }
-    const Header icv{icv_of(work), sa.icv_bytes};
+    const Header icv = icv_field(work);
     std::memcpy(work.icv.data(), icv.data(), icv.size());
     zero(icv);
-    fill_job(work, work.icv.data(), crypto::Direction::kVerify, job);
+    fill_job(work, &work.icv[sa.iv_bytes], crypto::Direction::kVerify, job);
     return {};
 }
 
 void ah_restore(IpsecWork& work) {
     put_header_back(work);
-    std::memcpy(icv_of(work), work.icv.data(), work.sa->icv_bytes);
+    const Header icv = icv_field(work);
+    std::memcpy(icv.data(), work.icv.data(), icv.size());
 }
 
 AhPayload ah_payload(const IpsecWork& work) {

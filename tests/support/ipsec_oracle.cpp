@@ -195,7 +195,8 @@ constexpr std::size_t kAhFixed = 12;
 
 Bytes ah_icv(const SaSpec& sa, std::uint32_t esn_high, const Bytes& iv, const Bytes& ip) {
     AhInput input(ip);
-    Bytes covered = input.covered(input.ah_at() + kAhFixed + iv_bytes(sa), icv_bytes(sa));
+    // RFC 4302 3.3.3: the whole field is zero, of a GMAC with its IV (RFC 4543 4).
+    Bytes covered = input.covered(input.ah_at() + kAhFixed, iv_bytes(sa) + icv_bytes(sa));
     if (sa.esn) {
         append32(covered, esn_high);
     }
@@ -235,6 +236,15 @@ SaSpec random_sa(const crypto::testing::Suite& suite,
     sa.auth_key = config::SecretBytes(keys.auth);
     sa.esn = esn;
     return sa;
+}
+
+std::vector<crypto::testing::Suite> esp_suites() {
+    std::vector<crypto::testing::Suite> suites = crypto::testing::all_suites();
+    std::erase_if(suites, [](const crypto::testing::Suite& suite) {
+        const config::CipherRow& cipher = row_of(suite.cipher);
+        return suite.hash == config::Hash::kNone && !cipher.aead && cipher.bytes.salt != 0;
+    });
+    return suites;
 }
 
 std::vector<crypto::testing::Suite> ah_suites() {

@@ -18,6 +18,8 @@ using Bytes = std::vector<std::uint8_t>;
                                        config::IpsecProtocol protocol,
                                        bool esn,
                                        std::mt19937_64& random);
+// Every cipher and hash that ESP can have: RFC 3686 3.3 forbids a counter mode without integrity.
+[[nodiscard]] std::vector<crypto::testing::Suite> esp_suites();
 // Every hash that AH can have, the GMACs included.
 [[nodiscard]] std::vector<crypto::testing::Suite> ah_suites();
 

@@ -511,6 +511,7 @@ TEST_F(AhTest, GmacTakesItsIvFromTheSequenceNumber) {
     const Bytes frame = with_room(spec, packet_of(kShapes[0], {}), 20);
     IpsecWork& work = work_for(frame, *sa, 0x0102030405060708, 20);
     ASSERT_EQ(dataplane::ah_prepare_protect(work, 17, *ivs_, jobs_.emplace_back()), IpsecCheck{});
+    dataplane::ah_finish_protect(work);
     const std::uint8_t* iv = dataplane::bytes_at(work.mbuf, kEther + 20 + 12);
     EXPECT_EQ(to_hex({iv, 8}), "0102030405060706");
 }

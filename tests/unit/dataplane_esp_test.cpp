@@ -13,7 +13,6 @@
 namespace {
 
 using crypto::JobStatus;
-using crypto::testing::all_suites;
 using crypto::testing::from_hex;
 using crypto::testing::random_bytes;
 using crypto::testing::Suite;
@@ -62,7 +61,7 @@ bool has_icv(const Suite& suite) {
 
 std::vector<Case> all_cases() {
     std::vector<Case> cases;
-    for (const Suite& suite : all_suites()) {
+    for (const Suite& suite : tests::esp_suites()) {
         cases.push_back({suite, false});
         // RFC 4303 2.2.1: ESN rests on the ICV.
         if (has_icv(suite)) {
@@ -295,7 +294,7 @@ TEST_F(EspTest, RunsPacketsOfAllSuitesAtOnce) {
 }
 
 TEST_F(EspTest, CounterModesTakeTheirIvFromTheSequenceNumber) {
-    for (const Suite& suite : all_suites()) {
+    for (const Suite& suite : tests::esp_suites()) {
         const config::SaSpec spec = spec_of(suite);
         if (tests::iv_bytes(spec) != 8 || row_of(suite.cipher).bytes.block != 1) {
             continue;

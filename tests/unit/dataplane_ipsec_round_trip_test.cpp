@@ -4,6 +4,7 @@
 #include "dataplane/encap.h"
 #include "dataplane/parse.h"
 #include "tests/support/fake_pool.h"
+#include "tests/support/ipsec_oracle.h"
 #include "tests/support/packet_builder.h"
 #include "tests/support/sa_builder.h"
 
@@ -142,7 +143,7 @@ bool has_integrity(const crypto::testing::Suite& suite) {
 }
 
 TEST_F(IpsecRoundTripTest, GivesBackThePacketWithEverySuite) {
-    for (const crypto::testing::Suite& suite : crypto::testing::all_suites()) {
+    for (const crypto::testing::Suite& suite : tests::esp_suites()) {
         for (const bool esn : {false, true}) {
             if (esn && !has_integrity(suite)) {
                 continue;
