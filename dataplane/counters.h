@@ -33,7 +33,7 @@ struct PortCounters {
 };
 
 // Conservation, checked by tests and by debug builds:
-//   sum(rx_packets) + injected = sum(tx_packets) + sum(drops) + to_control + held
+//   sum(rx_packets) + injected = sum(tx_packets) + sum(drops) + to_control + held + merged
 struct alignas(RTE_CACHE_LINE_SIZE) WorkerCounters {
     std::array<PortCounters, kMaxPorts> ports;
     std::array<Counter, kDropReasonCount> drops;
@@ -42,11 +42,17 @@ struct alignas(RTE_CACHE_LINE_SIZE) WorkerCounters {
     Counter to_control;  // packets handed to control through the event ring
     Counter held;        // packets that went into the fragment table ...
     Counter released;    // ... and came out of it again; held now = held - released
-    Counter permitted;   // verdicts
-    Counter exempted;    // packets no filter saw (default exemptions)
-    Counter unmatched;   // permitted because no filter matched
-    Counter turns;       // poll loop turns
-    Counter idle_turns;  // turns that found nothing to do
+    Counter merged;      // fragments that became part of a reassembled packet, less that packet
+    Counter messages;    // events without a packet that control was sent
+    Counter audits_suppressed;  // audit events beyond the rate or the ring
+    Counter permitted;          // verdicts
+    Counter protected_packets;  // encrypted or authenticated on the way out
+    Counter verified_packets;   // ... and on the way in, AH and ESP of a bundle each
+    Counter accepted_clear;  // unprotected where protection is expected, let in by inpass or soft
+    Counter exempted;        // packets no filter saw (default exemptions)
+    Counter unmatched;       // permitted because no filter matched
+    Counter turns;           // poll loop turns
+    Counter idle_turns;      // turns that found nothing to do
 };
 
 // Frees a packet and counts why: the only way a stage may drop.

@@ -2,6 +2,7 @@
 
 #include "dataplane/worker.h"
 
+#include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_ring.h>
 
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <string_view>
 #include <utility>
 
 namespace dataplane {
@@ -19,9 +21,9 @@ using config::Error;
 using config::ErrorCode;
 using config::Result;
 
-std::string pool_name() {
+std::string pool_name(std::string_view what) {
     static std::atomic<unsigned> next{0};
-    return fmt::format("packets_{}", next.fetch_add(1, std::memory_order_relaxed));
+    return fmt::format("{}_{}", what, next.fetch_add(1, std::memory_order_relaxed));
 }
 
 std::uint16_t largest_mtu(const config::GatewayConfig& config) {
@@ -74,12 +76,17 @@ Result<std::unique_ptr<Dataplane>> Dataplane::open(const config::GatewayConfig& 
         return Error{ErrorCode::kGatewayFile,
                      fmt::format("{} ports: expected 1 to {}", config.ports.size(), kMaxPorts)};
     }
-    auto pool = make_packet_pool(pool_name(), config.mbufs, largest_mtu(config));
+    auto pool = make_packet_pool(pool_name("packets"), config.mbufs, largest_mtu(config));
     if (!pool) {
         return pool.error();
     }
+    auto large_pool = make_large_pool(pool_name("datagrams"));
+    if (!large_pool) {
+        return large_pool.error();
+    }
     std::unique_ptr<Dataplane> dataplane(new Dataplane(eal));
     dataplane->pool_ = std::move(pool).value();
+    dataplane->large_pool_ = std::move(large_pool).value();
     if (auto opened = dataplane->open_ports(config); !opened) {
         return opened.error();
     }
@@ -131,8 +138,19 @@ Result<void> Dataplane::make_workers(const config::GatewayConfig& config) {
         for (const auto& port : ports_) {
             setup.tx_devices.push_back(port->device_id());
         }
-        workers_.push_back(std::make_unique<Worker>(
-            std::move(setup), topology_, publication_, wakeup_, pool_.get()));
+        auto crypto = WorkerCrypto::create(engines_);
+        if (!crypto) {
+            return std::move(crypto).error();
+        }
+        workers_.push_back(
+            std::make_unique<Worker>(std::move(setup),
+                                     std::move(crypto).value(),
+                                     WorkerEnvironment{.topology = topology_,
+                                                       .publication = publication_,
+                                                       .sas = sas_,
+                                                       .wakeup = wakeup_,
+                                                       .pool = pool_.get(),
+                                                       .large_pool = large_pool_.get()}));
     }
     return {};
 }
@@ -191,6 +209,10 @@ void Dataplane::stop() {
         port->stop();
     }
     publication_.reclaim();
+}
+
+TscClock Dataplane::clock() {
+    return {.now = rte_rdtsc(), .hz = rte_get_tsc_hz()};
 }
 
 void Dataplane::publish(std::unique_ptr<const Snapshot> snapshot) {

@@ -6,6 +6,7 @@
 
 #include "config/gateway_file.h"
 #include "config/result.h"
+#include "crypto/engine_choice.h"
 #include "dataplane/counters.h"
 #include "dataplane/eal.h"
 #include "dataplane/events.h"
@@ -13,6 +14,7 @@
 #include "dataplane/packet_pool.h"
 #include "dataplane/port.h"
 #include "dataplane/publication.h"
+#include "dataplane/sa_table.h"
 #include "dataplane/topology.h"
 #include "dataplane/wakeup.h"
 
@@ -51,6 +53,12 @@ class Dataplane {
     void publish(std::unique_ptr<const Snapshot> snapshot);
     std::size_t reclaim();
     [[nodiscard]] const Publication& publication() const { return publication_; }
+    // SAs take effect at once, without a snapshot (dataplane/sa_table.h).
+    [[nodiscard]] SaTable& sas() { return sas_; }
+    // What keys must be expanded for.
+    [[nodiscard]] const crypto::EngineChoice& engines() const { return engines_; }
+    // The unit of the lifetimes of SAs. Any thread.
+    [[nodiscard]] static TscClock clock();
 
     // --- packets to and from control; every mbuf carries a PacketMeta
     [[nodiscard]] rte_mempool* pool() const { return pool_.get(); }
@@ -88,10 +96,13 @@ class Dataplane {
     [[nodiscard]] config::Result<void> make_workers(const config::GatewayConfig& config);
 
     const Eal& eal_;
+    const crypto::EngineChoice engines_ = crypto::EngineChoice::best();
     PacketPool pool_;
+    PacketPool large_pool_;
     std::vector<std::unique_ptr<Port>> ports_;
     Topology topology_;
     Publication publication_;
+    SaTable sas_;
     Wakeup wakeup_;
     WorkerCounters control_counters_;
     std::vector<std::unique_ptr<Worker>> workers_;

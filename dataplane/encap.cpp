@@ -23,7 +23,6 @@ using config::store;
 constexpr std::uint32_t kMaxIpPacket = 65535;
 // CryptoJob::auth: four bytes behind the packet are written during the run.
 constexpr std::uint32_t kScratch = 4;
-constexpr std::uint16_t kNatPort = 4500;  // RFC 3947 4, RFC 3948 2.1
 constexpr std::size_t kNonEspMarker = 4;  // RFC 3948 2.2
 constexpr std::uint8_t kKeepaliveByte = 0xFF;
 
@@ -321,6 +320,12 @@ void finish_encapsulation(IpsecWork& work) {
     }
 }
 
+bool may_hold_ipsec(const PacketMeta& meta) {
+    return meta.direction == Direction::kInbound
+           && (meta.protocol == kProtoEsp || meta.protocol == kProtoAh
+               || (meta.protocol == kProtoUdp && meta.destination_port == kNatTraversalPort));
+}
+
 IpsecHeader ipsec_header(const rte_mbuf* mbuf) {
     const PacketMeta& meta = meta_of(mbuf);
     if (meta.direction != Direction::kInbound || meta.fragment != FragmentKind::kWhole) {
@@ -332,7 +337,7 @@ IpsecHeader ipsec_header(const rte_mbuf* mbuf) {
     if (meta.protocol == kProtoAh) {
         return IpsecHeader::kAh;
     }
-    if (meta.protocol != kProtoUdp || meta.destination_port != kNatPort) {
+    if (meta.protocol != kProtoUdp || meta.destination_port != kNatTraversalPort) {
         return IpsecHeader::kNone;
     }
     // A datagram shorter than the packet is no sender's of ESP, whose end is the packet's.

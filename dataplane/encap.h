@@ -48,6 +48,9 @@ void finish_encapsulation(IpsecWork& work);
 enum class IpsecHeader : std::uint8_t { kNone, kEsp, kAh, kUdpEsp, kKeepalive };
 [[nodiscard]] IpsecHeader ipsec_header(const rte_mbuf* mbuf);
 
+// Whether the whole datagram of this parsed fragment may have one.
+[[nodiscard]] bool may_hold_ipsec(const PacketMeta& meta);
+
 struct IpsecFields {
     std::uint16_t offset = 0;  // from the frame's start
     std::uint32_t spi = 0;

@@ -51,10 +51,12 @@ config::MacAddress group_mac(Family family, const std::uint8_t* address) {
     return {{0x33, 0x33, address[12], address[13], address[14], address[15]}};
 }
 
-bool has_dont_fragment(const rte_mbuf* mbuf, const PacketMeta& meta) {
+bool may_fragment(const rte_mbuf* mbuf, const PacketMeta& meta) {
+    if (meta.family == Family::kIpv6) {
+        return meta.origin == Origin::kGateway;
+    }
     const std::uint8_t* ip = bytes_at(mbuf, meta.l3_offset);
-    return meta.family == Family::kIpv6
-           || (load<be16>(ip + kIpv4Fragment).host() & kIpv4DontFragment) != 0;
+    return (load<be16>(ip + kIpv4Fragment).host() & kIpv4DontFragment) == 0;
 }
 
 }  // namespace dataplane

@@ -25,8 +25,9 @@ inline constexpr SaHandle kNoSa = 0;
 
 // Where a packet entered the pipeline.
 enum class Origin : std::uint8_t {
-    kWire,  // received on a port
-    kHost,  // sent by this machine's kernel
+    kWire,     // received on a port, or found inside an SA's packet that was
+    kHost,     // sent by this machine's kernel
+    kGateway,  // made here: protected packets, ICMP errors
 };
 
 // Which of a rule's two actions applies (docs/filter-order.md).

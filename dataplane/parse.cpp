@@ -36,6 +36,7 @@ PacketMeta& reset(rte_mbuf* mbuf) {
     fresh.origin = meta.origin;
     fresh.direction = meta.direction;
     fresh.in_port = meta.in_port;
+    fresh.sa = meta.sa;
     meta = fresh;
     return meta;
 }

@@ -30,8 +30,8 @@ struct ParseResult {
     DropReason reason = DropReason::kRuntFrame;  // only for kDrop
 };
 
-// Fills in meta_of(mbuf) except origin, direction, in_port and what later stages set. In routed and
-// host mode the frame is trimmed to the length the IP header states.
+// Fills in meta_of(mbuf) except origin, direction, in_port, sa and what later stages set. In routed
+// and host mode the frame is trimmed to the length the IP header states.
 [[nodiscard]] ParseResult parse(rte_mbuf* mbuf, ParseMode mode, const config::MacAddress& port_mac);
 
 // parse() of each packet, with the next ones prefetched; results[i] belongs to burst[i].

@@ -19,7 +19,6 @@ using config::IpsecProtocol;
 using config::load;
 using Bytes = std::span<const std::uint8_t>;
 
-constexpr std::uint16_t kNatTraversalPort = 4500;
 constexpr std::size_t kAhSpi = 4;
 constexpr unsigned kMaxExtensions = 8;
 

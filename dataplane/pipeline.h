@@ -2,12 +2,17 @@
 // owns one. Needs no EAL: mbufs in, mbufs out through TxBuffers and the event ring.
 #pragma once
 
+#include "crypto/crypto_batch.h"
+#include "dataplane/burst.h"
 #include "dataplane/counters.h"
+#include "dataplane/egress.h"
+#include "dataplane/event_sink.h"
 #include "dataplane/events.h"
 #include "dataplane/fragment_table.h"
 #include "dataplane/hit_counters.h"
-#include "dataplane/icmp_error.h"
+#include "dataplane/ipsec_stage.h"
 #include "dataplane/parse.h"
+#include "dataplane/sa_table.h"
 #include "dataplane/snapshot.h"
 #include "dataplane/topology.h"
 
@@ -20,20 +25,17 @@
 
 namespace dataplane {
 
-// Packets waiting for the end of the turn, one array per port. The worker transmits and empties it.
-struct TxBuffer {
-    static constexpr std::uint16_t kCapacity = 512;
-    std::array<rte_mbuf*, kCapacity> packets{};
-    std::uint16_t count = 0;
-};
-
 struct PipelineContext {
     const Topology& topology;
     WorkerCounters& counters;
     HitCounters& hits;
-    rte_ring* events;      // elements of type Event, single producer
-    rte_mempool* pool;     // for packets the worker makes itself
-    std::uint64_t tsc_hz;  // unit of every `now`
+    const SaTable& sas;
+    crypto::CryptoBatch& crypto;  // this pipeline's own
+    IvSource& ivs;                // this pipeline's own
+    rte_ring* events;             // elements of type Event, single producer
+    rte_mempool* pool;            // for packets the worker makes itself
+    rte_mempool* large_pool;      // for datagrams it puts together (dataplane/packet_pool.h)
+    std::uint64_t tsc_hz;         // unit of every `now`
 };
 
 class Pipeline {
@@ -55,66 +57,51 @@ class Pipeline {
     // At shutdown: frees what is held, counted as kShutdown.
     void drain();
 
-    [[nodiscard]] TxBuffer& tx(std::uint16_t port) { return tx_[port]; }
+    [[nodiscard]] TxBuffer& tx(std::uint16_t port) { return egress_.tx(port); }
 
     // Every packet that came in is transmitted, waiting for transmission, dropped, with control, or
     // held for its fragments.
     [[nodiscard]] bool is_conserved() const;
 
   private:
-    // What one burst shares on its way.
-    struct Turn {
-        const Snapshot& snapshot;
-        std::uint64_t now;
-    };
+    // Layers of ESP and AH in each other that are undone; a bundle has two.
+    static constexpr std::size_t kMaxLayers = 4;
+    // Every fragment of a burst may complete a datagram.
+    using Ready = PacketList<std::size_t{kBurst} * FragmentTable::kMaxFragments>;
 
-    // A bounded list that stages take packets out of while they keep the others in order.
-    template <std::size_t Capacity>
-    struct Packets {
-        std::array<rte_mbuf*, Capacity> items{};
-        std::size_t count = 0;
-
-        void add(rte_mbuf* mbuf) { items[count++] = mbuf; }
-        [[nodiscard]] std::span<rte_mbuf*> all() { return {items.data(), count}; }
+    // How a burst came to be where it is.
+    struct Arrival {
+        ParseMode mode;
+        config::MacAddress mac;  // of the port; kRouted only
+        std::size_t layer = 0;   // 0: as received; each ESP or AH that was undone adds one
     };
-    using Burst = Packets<kBurst>;
 
     // The journey and its stages, in order.
-    void journey(const Turn& turn, Burst& burst, ParseMode mode, const config::MacAddress& mac);
-    void parse_stage(Burst& burst, ParseMode mode, const config::MacAddress& mac);
+    void journey(const Turn& turn, Burst& burst, const Arrival& arrival);
+    void parse_stage(Burst& burst, const Arrival& arrival);
     void route_stage(const Turn& turn, Burst& burst);
-    void fragment_stage(const Turn& turn, const Burst& burst);
-    void decide(const Turn& turn, std::span<rte_mbuf* const> packets);
-    void exempt_stage(const Turn& turn,
-                      std::span<rte_mbuf* const> packets,
-                      Burst& exempt,
-                      Burst& judged);
+    void fragment_stage(const Turn& turn, const Burst& burst, Ready& ready);
+    void decide(const Turn& turn, std::span<rte_mbuf* const> packets, const Arrival& arrival);
+    void split_stage(const Turn& turn,
+                     std::span<rte_mbuf* const> packets,
+                     std::size_t layer,
+                     Burst& exempt,
+                     Burst& judged);
     void verdict_stage(const Turn& turn, Burst& judged);
-    void deliver(const Turn& turn, rte_mbuf* mbuf);
+    void deliver_stage(const Turn& turn, Burst& packets);
     void report_errors(const Turn& turn);
 
-    // Where a packet leaves.
-    void pass_neighbor(rte_mbuf* mbuf, ParseMode mode);
-    void give_to_host(rte_mbuf* mbuf);
-    void forward(const Turn& turn, rte_mbuf* mbuf);
-    void fragment_and_send(const Turn& turn, rte_mbuf* mbuf, std::uint16_t mtu);
-    void send_to_next_hop(const Turn& turn, rte_mbuf* mbuf);
-    void transmit(std::uint16_t port, rte_mbuf* mbuf);
-    void raise(Event event);
-
-    // Drops with an ICMP error to the sender, if the RFCs and the rate allow one.
-    void reject(
-        const Turn& turn, rte_mbuf* mbuf, DropReason reason, IcmpError error, std::uint16_t mtu);
-    [[nodiscard]] const config::IpAddress* error_source(const rte_mbuf* offender) const;
+    // What becomes of a datagram whose fragments are all there.
+    void release_fragments(const Turn& turn, std::span<rte_mbuf* const> fragments, Ready& ready);
+    [[nodiscard]] bool needs_whole_datagram(const Turn& turn, rte_mbuf* first) const;
 
     PipelineContext context_;
     Drops drops_;
+    EventSink events_;
+    Egress egress_;
+    IpsecStage ipsec_;
     FragmentTable fragments_;
-    IcmpErrorLimiter icmp_limiter_;
-    // Every fragment of a burst may complete a datagram.
-    Packets<std::size_t{kBurst} * FragmentTable::kMaxFragments> ready_;
-    Burst errors_;  // made in this turn, to be sent at its end
-    std::array<TxBuffer, kMaxPorts> tx_{};
+    std::array<Ready, kMaxLayers + 1> ready_;
 };
 
 }  // namespace dataplane

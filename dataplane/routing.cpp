@@ -103,7 +103,8 @@ Check route_from_host(const rte_mbuf* mbuf, PacketMeta& meta, const ForwardTable
     const std::uint8_t* source = source_address(mbuf, meta);
     const std::uint8_t* destination = destination_address(mbuf, meta);
     meta.direction = Direction::kOutbound;
-    // The filters take what comes from the kernel for ours: it may not carry other addresses.
+    // The filters take what comes from the kernel for ours: it may not carry other addresses. Nor
+    // may an SA have other ones.
     if (routes.lookup(meta.family, source).kind != RouteKind::kLocal
         && !is_unspecified(meta.family, source)) {
         return DropReason::kHostPathError;
@@ -154,7 +155,7 @@ std::optional<DropReason> route_packet(rte_mbuf* mbuf,
     PacketMeta& meta = meta_of(mbuf);
     const std::uint16_t pair = topology.ports[meta.in_port].pair;
     Check check;
-    if (meta.origin == Origin::kHost) {
+    if (meta.origin != Origin::kWire) {
         check = route_from_host(mbuf, meta, routes);
     } else if (pair != kNoPort) {
         meta.direction = Direction::kTransit;

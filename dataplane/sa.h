@@ -126,6 +126,7 @@ class SequenceRun {
 // in turn whether it still fits. Together the workers never let more than hard_bytes pass.
 class ByteBudget {
   public:
+    ByteBudget() = default;
     // `bytes`: of all packets of the burst that want to pass.
     ByteBudget(Sa& sa, std::uint64_t bytes)
         : used_(sa.bytes.fetch_add(bytes, std::memory_order_relaxed)),
@@ -137,8 +138,8 @@ class ByteBudget {
     }
 
   private:
-    std::uint64_t used_;
-    std::uint64_t limit_;
+    std::uint64_t used_ = 0;
+    std::uint64_t limit_ = 0;
 };
 
 enum class SaExpiry : std::uint8_t { kNone, kSoft, kHard };

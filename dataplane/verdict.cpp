@@ -8,8 +8,6 @@
 namespace dataplane {
 namespace {
 
-constexpr std::uint16_t kIkePort = 500;
-constexpr std::uint16_t kIkeNatPort = 4500;
 constexpr std::uint16_t kKerberosPort = 88;
 
 // IKE, ESP and AH are exempt at every level.
@@ -29,7 +27,7 @@ constexpr std::array kLevels = {
 bool is_ike(const PacketMeta& meta) {
     const std::uint16_t ours =
         meta.direction == Direction::kInbound ? meta.destination_port : meta.source_port;
-    return meta.protocol == kProtoUdp && (ours == kIkePort || ours == kIkeNatPort);
+    return meta.protocol == kProtoUdp && (ours == kIkePort || ours == kNatTraversalPort);
 }
 
 bool is_kerberos(const PacketMeta& meta) {

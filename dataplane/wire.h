@@ -56,6 +56,11 @@ inline constexpr std::uint8_t kProtoDestinationOptions = 60;
 inline constexpr std::size_t kTcpHeader = 20;
 inline constexpr std::size_t kUdpHeader = 8;
 inline constexpr std::size_t kIcmpHeader = 8;
+inline constexpr std::uint16_t kIkePort = 500;
+inline constexpr std::uint16_t kNatTraversalPort = 4500;  // RFC 3947 4, RFC 3948 2.1
+
+inline constexpr std::size_t kEspHeader = 8;       // SPI and sequence number (RFC 4303 2)
+inline constexpr std::size_t kAhFixedHeader = 12;  // up to the ICV (RFC 4302 2)
 
 // RFC 4861: router solicitation to redirect.
 inline constexpr std::uint8_t kNdFirstType = 133;

@@ -41,22 +41,35 @@ PlainRing make_plain_ring(unsigned element_size, unsigned count) {
     return ring;
 }
 
-Worker::Worker(WorkerSetup setup,
-               const Topology& topology,
-               Publication& publication,
-               Wakeup& wakeup,
-               rte_mempool* pool)
+config::Result<WorkerCrypto> WorkerCrypto::create(const crypto::EngineChoice& engines) {
+    auto batch = crypto::CryptoBatch::create(engines);
+    if (!batch) {
+        return std::move(batch).error();
+    }
+    auto ivs = IvSource::create();
+    if (!ivs) {
+        return std::move(ivs).error();
+    }
+    return WorkerCrypto{std::move(batch).value(), std::move(ivs).value()};
+}
+
+Worker::Worker(WorkerSetup setup, WorkerCrypto crypto, const WorkerEnvironment& environment)
     : setup_(std::move(setup)),
+      crypto_(std::move(crypto)),
       events_(make_plain_ring(sizeof(Event), kEventRingSize)),
       injections_(make_plain_ring(sizeof(Injection), kInjectionRingSize)),
-      publication_(publication),
-      wakeup_(wakeup),
+      publication_(environment.publication),
+      wakeup_(environment.wakeup),
       drops_(counters_),
-      pipeline_(std::make_unique<Pipeline>(PipelineContext{.topology = topology,
+      pipeline_(std::make_unique<Pipeline>(PipelineContext{.topology = environment.topology,
                                                            .counters = counters_,
                                                            .hits = hits_,
+                                                           .sas = environment.sas,
+                                                           .crypto = *crypto_.batch,
+                                                           .ivs = *crypto_.ivs,
                                                            .events = events_.get(),
-                                                           .pool = pool,
+                                                           .pool = environment.pool,
+                                                           .large_pool = environment.large_pool,
                                                            .tsc_hz = rte_get_tsc_hz()})) {}
 
 Worker::~Worker() = default;
@@ -91,7 +104,7 @@ unsigned Worker::turn(const Snapshot& snapshot, std::uint64_t now) {
         transmit();
     }
     counters_.turns.add(1);
-    const std::uint64_t events = counters_.to_control.read();
+    const std::uint64_t events = counters_.to_control.read() + counters_.messages.read();
     if (events != notified_events_) {
         notified_events_ = events;
         wakeup_.notify();

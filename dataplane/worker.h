@@ -32,6 +32,24 @@ struct WorkerSetup {
     bool busy_poll = false;                 // never sleep when idle
 };
 
+// What a worker needs for IPsec and shares with no other.
+struct WorkerCrypto {
+    std::unique_ptr<crypto::CryptoBatch> batch;
+    std::unique_ptr<IvSource> ivs;
+
+    [[nodiscard]] static config::Result<WorkerCrypto> create(const crypto::EngineChoice& engines);
+};
+
+// What all workers share.
+struct WorkerEnvironment {
+    const Topology& topology;
+    Publication& publication;
+    const SaTable& sas;
+    Wakeup& wakeup;
+    rte_mempool* pool;
+    rte_mempool* large_pool;
+};
+
 // A ring of plain elements on ordinary memory, one producer and one consumer.
 struct RingDeleter {
     void operator()(rte_ring* ring) const;
@@ -41,11 +59,7 @@ using PlainRing = std::unique_ptr<rte_ring, RingDeleter>;
 
 class Worker {
   public:
-    Worker(WorkerSetup setup,
-           const Topology& topology,
-           Publication& publication,
-           Wakeup& wakeup,
-           rte_mempool* pool);
+    Worker(WorkerSetup setup, WorkerCrypto crypto, const WorkerEnvironment& environment);
     ~Worker();
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -75,6 +89,7 @@ class Worker {
     void drain();
 
     WorkerSetup setup_;
+    WorkerCrypto crypto_;
     WorkerCounters counters_;
     HitCounters hits_;
     PlainRing events_;
@@ -83,7 +98,7 @@ class Worker {
     Wakeup& wakeup_;
     Drops drops_;
     std::unique_ptr<Pipeline> pipeline_;
-    std::uint64_t notified_events_ = 0;  // value of counters_.to_control at the last notify()
+    std::uint64_t notified_events_ = 0;  // raised when notify() was last called
     std::atomic<bool> stop_{false};      // writer: control; readers: the worker; order: relaxed
 };
 

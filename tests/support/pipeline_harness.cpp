@@ -11,12 +11,18 @@ using config::Family;
 using config::IpPrefix;
 using dataplane::PortInfo;
 
-IpPrefix prefix(std::string_view text) {
-    const auto parsed = IpPrefix::parse(text);
-    if (!parsed) {
-        throw std::invalid_argument(parsed.error().text);
+template <typename T>
+T require(config::Result<T> result) {
+    if (!result) {
+        throw std::invalid_argument(result.error().text);
     }
-    return *parsed;
+    return std::move(result).value();
+}
+
+// Choosing by measurement takes half a second; once is enough for a program.
+const crypto::EngineChoice& engine_choice() {
+    static const crypto::EngineChoice choice = crypto::EngineChoice::best();
+    return choice;
 }
 
 dataplane::Topology make_topology() {
@@ -42,6 +48,19 @@ dataplane::Topology make_topology() {
 
 }  // namespace
 
+IpPrefix prefix(std::string_view text) {
+    return require(IpPrefix::parse(text));
+}
+
+Site default_site() {
+    return {.topology = make_topology(),
+            .routes = {{prefix("192.168.0.0/16"), address("10.0.1.1"), ""}},
+            .neighbors = {{kLan, address("10.0.0.1"), kHostMac},
+                          {kLan, address("2001:db8::1"), kHostMac},
+                          {kWan, address("10.0.1.1"), kPeerMac},
+                          {kWan, address("2001:db8:1::1"), kPeerMac}}};
+}
+
 config::RuleRow rule_row(config::Action action,
                          Family family,
                          std::uint8_t protocol,
@@ -60,32 +79,38 @@ config::RuleRow rule_row(config::Action action,
     return row;
 }
 
-PipelineHarness::PipelineHarness(unsigned packets)
+PipelineHarness::PipelineHarness(unsigned packets, Site site)
     : pool_(packets),
-      topology_(make_topology()),
+      large_pool_(16, 65'000),
+      topology_(std::move(site.topology)),
+      engines_(engine_choice()),
+      crypto_(require(crypto::CryptoBatch::create(engines_))),
+      ivs_(require(dataplane::IvSource::create())),
       counters_(std::make_unique<dataplane::WorkerCounters>()) {
     hits_.reserve(64);
-    const auto entries =
-        dataplane::make_routes(topology_, {{prefix("192.168.0.0/16"), address("10.0.1.1"), ""}});
-    if (!entries) {
-        throw std::invalid_argument(entries.error().text);
-    }
-    snapshot_.routes = std::make_shared<dataplane::ForwardTable>(*entries);
-    const std::vector<dataplane::Neighbor> neighbors = {
-        {kLan, address("10.0.0.1"), kHostMac},
-        {kLan, address("2001:db8::1"), kHostMac},
-        {kWan, address("10.0.1.1"), kPeerMac},
-        {kWan, address("2001:db8:1::1"), kPeerMac},
-    };
-    set_neighbors(neighbors);
-    set_rules({});
-    pipeline_ =
-        std::make_unique<dataplane::Pipeline>(dataplane::PipelineContext{.topology = topology_,
-                                                                         .counters = *counters_,
-                                                                         .hits = hits_,
-                                                                         .events = events_.get(),
-                                                                         .pool = pool_.get(),
-                                                                         .tsc_hz = kTscHz});
+    snapshot_.routes = std::make_shared<dataplane::ForwardTable>(
+        require(dataplane::make_routes(topology_, site.routes)));
+    set_neighbors(site.neighbors);
+    set_rules(std::vector<config::RuleRow>());
+    make_pipeline(sas_);
+}
+
+void PipelineHarness::make_pipeline(const dataplane::SaTable& sas) {
+    pipeline_ = std::make_unique<dataplane::Pipeline>(
+        dataplane::PipelineContext{.topology = topology_,
+                                   .counters = *counters_,
+                                   .hits = hits_,
+                                   .sas = sas,
+                                   .crypto = *crypto_,
+                                   .ivs = *ivs_,
+                                   .events = events_.get(),
+                                   .pool = pool_.get(),
+                                   .large_pool = large_pool_.get(),
+                                   .tsc_hz = kTscHz});
+}
+
+void PipelineHarness::use_sas_of(PipelineHarness& other) {
+    make_pipeline(other.sas_);
 }
 
 PipelineHarness::~PipelineHarness() {
@@ -96,18 +121,33 @@ void PipelineHarness::set_rules(std::vector<config::RuleRow> rows, std::uint8_t 
     config::RuleSet rules;
     rules.rules.resize(1);
     rules.filters.resize(rows.size());
-    std::vector<std::uint32_t> slots(rows.size());
-    std::iota(slots.begin(), slots.end(), 0U);
     for (std::size_t i = 0; i < rows.size(); ++i) {
         rows[i].filter = static_cast<std::uint32_t>(i);
     }
     rules.rows = std::move(rows);
-    auto table = dataplane::FilterTable::build(
-        rules, slots, {exemption_level}, dataplane::FilterEngine::kScan);
-    if (!table) {
-        throw std::invalid_argument(table.error().text);
-    }
-    snapshot_.filters = std::move(*table);
+    set_rules(rules, exemption_level);
+}
+
+void PipelineHarness::set_rules(const config::RuleSet& rules, std::uint8_t exemption_level) {
+    std::vector<std::uint32_t> slots(rules.filters.size());
+    std::iota(slots.begin(), slots.end(), 0U);
+    snapshot_.filters = require(dataplane::FilterTable::build(
+        rules, slots, {exemption_level}, dataplane::FilterEngine::kScan));
+}
+
+std::unique_ptr<dataplane::Sa> PipelineHarness::make_sa(const config::SaSpec& spec) const {
+    return require(dataplane::Sa::create(spec, engines_, {.now = now, .hz = kTscHz}));
+}
+
+dataplane::SaHandle PipelineHarness::add_sa(const config::SaSpec& spec) {
+    return require(sas_.add(make_sa(spec)));
+}
+
+dataplane::SaHandle PipelineHarness::add_bundle(const config::SaSpec& ah,
+                                                const config::SaSpec& esp) {
+    std::unique_ptr<dataplane::Sa> outer = make_sa(ah);
+    outer->within_bundle = true;
+    return require(sas_.add(make_sa(esp), require(sas_.add(std::move(outer)))));
 }
 
 void PipelineHarness::set_neighbors(std::span<const dataplane::Neighbor> neighbors) {
@@ -170,6 +210,16 @@ void PipelineHarness::discard_events() {
 
 std::uint64_t PipelineHarness::drops(dataplane::DropReason reason) const {
     return counters_->drops[static_cast<std::size_t>(reason)].read();
+}
+
+std::string PipelineHarness::drop_report() const {
+    std::string report;
+    for (const dataplane::DropReasonRow& row : dataplane::kDropReasons) {
+        if (drops(row.reason) != 0) {
+            report += std::string(row.token) + " " + std::to_string(drops(row.reason)) + " ";
+        }
+    }
+    return report;
 }
 
 std::uint64_t PipelineHarness::all_drops() const {

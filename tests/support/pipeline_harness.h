@@ -10,6 +10,7 @@
 #pragma once
 
 #include "dataplane/pipeline.h"
+#include "dataplane/publication.h"
 #include "tests/support/fake_pool.h"
 #include "tests/support/memory_ring.h"
 #include "tests/support/packet_builder.h"
@@ -40,16 +41,38 @@ struct Sent {
                                        std::uint8_t protocol = 0,
                                        std::uint16_t destination_port = 0);
 
+// The ports and what is around them.
+struct Site {
+    dataplane::Topology topology;
+    std::vector<config::RouteConfig> routes;
+    std::vector<dataplane::Neighbor> neighbors;
+};
+// The one described above.
+[[nodiscard]] Site default_site();
+[[nodiscard]] config::IpPrefix prefix(std::string_view text);
+
 class PipelineHarness {
   public:
-    explicit PipelineHarness(unsigned packets = 512);
+    explicit PipelineHarness(unsigned packets = 512, Site site = default_site());
     ~PipelineHarness();
     PipelineHarness(const PipelineHarness&) = delete;
     PipelineHarness& operator=(const PipelineHarness&) = delete;
 
     // Row i counts its hits in slot i.
     void set_rules(std::vector<config::RuleRow> rows, std::uint8_t exemption_level = 3);
+    void set_rules(const config::RuleSet& rules, std::uint8_t exemption_level = 3);
     void set_neighbors(std::span<const dataplane::Neighbor> neighbors);
+
+    dataplane::SaHandle add_sa(const config::SaSpec& spec);
+    // ESP within AH; the handle is the ESP SA's.
+    dataplane::SaHandle add_bundle(const config::SaSpec& ah, const config::SaSpec& esp);
+    // The SA must exist.
+    [[nodiscard]] dataplane::Sa& sa(dataplane::SaHandle handle) { return *sas_.find(handle); }
+    [[nodiscard]] dataplane::SaTable& sas() { return sas_; }
+    // Makes this pipeline another worker of that gateway, as far as SAs go.
+    void use_sas_of(PipelineHarness& other);
+    [[nodiscard]] crypto::CryptoBatch& crypto() { return *crypto_; }
+    [[nodiscard]] dataplane::IvSource& ivs() { return *ivs_; }
 
     void receive(std::uint16_t port, std::span<const Bytes> frames);
     void receive(std::uint16_t port, const Bytes& frame) { receive(port, {&frame, 1}); }
@@ -57,24 +80,39 @@ class PipelineHarness {
     void inject(dataplane::InjectionKind kind, std::uint16_t port, rte_mbuf* mbuf);
 
     [[nodiscard]] std::vector<Sent> take_sent();
+    // For a test that empties a TxBuffer itself.
+    void count_sent(std::uint16_t port, std::uint16_t packets) {
+        counters_->ports[port].tx_packets.add(packets);
+    }
     // The caller frees the mbufs.
     [[nodiscard]] std::vector<dataplane::Event> take_events();
     void discard_events();
 
     [[nodiscard]] std::uint64_t drops(dataplane::DropReason reason) const;
     [[nodiscard]] std::uint64_t all_drops() const;
+    // "replayed 2, sa-unknown 1": for messages of failed tests.
+    [[nodiscard]] std::string drop_report() const;
     [[nodiscard]] dataplane::HitCounters::Totals hits(std::uint32_t slot) const {
         return hits_.read(slot);
     }
     [[nodiscard]] const dataplane::WorkerCounters& counters() const { return *counters_; }
     [[nodiscard]] dataplane::Pipeline& pipeline() { return *pipeline_; }
     [[nodiscard]] FakePool& pool() { return pool_; }
+    [[nodiscard]] FakePool& large_pool() { return large_pool_; }
 
     std::uint64_t now = kTscHz;
 
   private:
+    void make_pipeline(const dataplane::SaTable& sas);
+    [[nodiscard]] std::unique_ptr<dataplane::Sa> make_sa(const config::SaSpec& spec) const;
+
     FakePool pool_;
+    FakePool large_pool_;
     dataplane::Topology topology_;
+    dataplane::SaTable sas_{1024};
+    crypto::EngineChoice engines_;
+    std::unique_ptr<crypto::CryptoBatch> crypto_;
+    std::unique_ptr<dataplane::IvSource> ivs_;
     std::unique_ptr<dataplane::WorkerCounters> counters_;
     dataplane::HitCounters hits_;
     MemoryRing<dataplane::Event> events_{256};

@@ -1,0 +1,246 @@
+#include "dataplane/ipsec_stage.h"
+
+#include "dataplane/forward.h"
+#include "dataplane/fragment_out.h"
+#include "dataplane/ipsec_events.h"
+#include "dataplane/path_mtu.h"
+#include "dataplane/routing.h"
+#include "dataplane/verdict.h"
+#include "dataplane/wire.h"
+
+#include <algorithm>
+
+namespace dataplane {
+
+IpsecStage::IpsecStage(const IpsecContext& context)
+    : context_(context),
+      drops_(context.counters),
+      inbound_(context.sas, context.counters, context.events),
+      outbound_(context.ivs, context.counters, context.events) {}
+
+// --- The crypto run ------------------------------------------------------------------------------
+
+// What the burst brought in either direction runs together, which fills the lanes of the engines.
+void IpsecStage::run(const Turn& turn, Burst& inner) {
+    const std::span jobs(jobs_);
+    const std::size_t in = inbound_.prepare(turn.now, jobs);
+    const std::size_t out = outbound_.prepare(turn.now, jobs.subspan(in));
+    if (in + out == 0) {
+        return;
+    }
+    Burst done;
+    context_.crypto.run(jobs.first(in + out));
+    outbound_.finish(turn.now, jobs.subspan(in, out), done);
+    inbound_.finish(turn.now, jobs.first(in), inner);
+    send_protected(turn, done);
+    flush_outbound(turn);  // AH around the ESP of bundles
+}
+
+void IpsecStage::flush_outbound(const Turn& turn) {
+    while (outbound_.queued() != 0) {
+        Burst done;
+        const std::span jobs = std::span(jobs_).first(outbound_.prepare(turn.now, jobs_));
+        context_.crypto.run(jobs);
+        outbound_.finish(turn.now, jobs, done);
+        send_protected(turn, done);
+    }
+}
+
+// A protected packet is one of this host: it goes where the SA's other end is, and no filter sees
+// it again.
+void IpsecStage::send_protected(const Turn& turn, Burst& packets) {
+    for (rte_mbuf* mbuf : packets.all()) {
+        meta_of(mbuf).origin = Origin::kGateway;
+        if (const auto problem = route_packet(mbuf, *turn.snapshot.routes, context_.topology)) {
+            drops_.add(mbuf, *problem);
+        } else {
+            context_.egress.forward(turn, mbuf);
+        }
+    }
+}
+
+// --- What a rule asks for ------------------------------------------------------------------------
+
+bool IpsecStage::apply(const Turn& turn, rte_mbuf* mbuf, const RowAction& row) {
+    const PacketMeta& meta = meta_of(mbuf);
+    switch (requirement_of(row, meta.direction)) {
+        case Requirement::kPermit:
+            if (meta.sa != kNoSa) {
+                refuse(turn, mbuf);
+                return false;
+            }
+            return true;
+        case Requirement::kBlock:
+            drops_.add(mbuf, DropReason::kFilterBlock);
+            return false;
+        case Requirement::kNoPeer:
+            drops_.add(mbuf, DropReason::kNegotiateNoPeer);
+            return false;
+        case Requirement::kTransitTransport:
+            drops_.add(mbuf, DropReason::kNegotiateTransit);
+            return false;
+        case Requirement::kProtect:
+            protect(turn, mbuf, row);
+            return false;
+        case Requirement::kExpect:
+            return expect(turn, mbuf, row);
+    }
+    drops_.add(mbuf, DropReason::kFilterBlock);
+    return false;
+}
+
+// RFC 4301 5.2 step 4.
+bool IpsecStage::expect(const Turn& turn, rte_mbuf* mbuf, const RowAction& row) {
+    const PacketMeta& meta = meta_of(mbuf);
+    if (meta.sa == kNoSa) {
+        if (accepts_clear(row)) {
+            context_.counters.accepted_clear.add(1);
+            return true;
+        }
+        drops_.add(mbuf, DropReason::kClearText);
+        return false;
+    }
+    const Sa* const sa = context_.sas.find(meta.sa);
+    if (sa == nullptr) {
+        // Removed while the packet waited for its fragments.
+        drops_.add(mbuf, DropReason::kSaExpired);
+        return false;
+    }
+    if (!allows(*turn.snapshot.filters, row, *sa, mbuf)) {
+        refuse(turn, mbuf);
+        return false;
+    }
+    return true;
+}
+
+void IpsecStage::refuse(const Turn& turn, rte_mbuf* mbuf) {
+    Sa* const sa = context_.sas.find(meta_of(mbuf).sa);
+    if (sa != nullptr) {
+        sa->policy_mismatch.fetch_add(1, std::memory_order_relaxed);
+        audit_drop(context_.events,
+                   {.mbuf = mbuf, .sa = sa, .spi = sa->spi, .sequence = 0},
+                   DropReason::kSaPolicyMismatch,
+                   turn.now);
+    }
+    drops_.add(mbuf, DropReason::kSaPolicyMismatch);
+}
+
+void IpsecStage::protect(const Turn& turn, rte_mbuf* mbuf, const RowAction& row) {
+    const PacketMeta& meta = meta_of(mbuf);
+    if (meta.sa != kNoSa) {
+        // From one tunnel into another: the rule that let it in would have to be another one than
+        // the rule that sends it on, and a packet has one.
+        refuse(turn, mbuf);
+        return;
+    }
+    if (meta.delivery == Delivery::kTransparent) {
+        drops_.add(mbuf, DropReason::kNegotiateTransit);
+        return;
+    }
+    Sa* const sa = context_.sas.find(peer_of(*turn.snapshot.filters, row, mbuf));
+    if (sa == nullptr) {
+        drops_.add(mbuf, DropReason::kNegotiateNoSa);
+        return;
+    }
+    if (meta.origin == Origin::kWire && !decrement_ttl(mbuf, meta)) {
+        context_.egress.reject(turn, mbuf, DropReason::kTtlExpired, IcmpError::kTimeExceeded, 0);
+        return;
+    }
+    fit_and_queue(turn, mbuf, *sa);
+}
+
+// RFC 4301 8: what no longer fits once protected is cut before or afterwards, or its sender is
+// told.
+void IpsecStage::fit_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa) {
+    const PacketMeta& meta = meta_of(mbuf);
+    const std::uint32_t length = protected_length(sa, meta);
+    const std::uint16_t mtu = path_mtu(turn, mbuf, sa);
+    if (length <= mtu) {
+        queue(turn, mbuf, sa);
+        return;
+    }
+    const std::uint16_t fits = payload_mtu(sa, meta, mtu);
+    if (may_fragment(mbuf, meta)) {
+        if (sa.fragments == config::FragmentPolicy::kBefore && sa.mode == config::SaMode::kTunnel) {
+            fragment_and_queue(turn, mbuf, sa, fits);
+        } else {
+            queue(turn, mbuf, sa);
+        }
+        return;
+    }
+    // RFC 8200 5: every IPv6 link takes 1,280 bytes, and a tunnel is one: the protected packet is
+    // cut.
+    const bool v6 = meta.family == config::Family::kIpv6;
+    const bool must_fit = v6 && meta.l3_length <= kIpv6MinMtu;
+    if (must_fit || sa.df == config::DfPolicy::kClear) {
+        queue(turn, mbuf, sa);
+        return;
+    }
+    const std::uint16_t reported = v6 ? std::max<std::uint16_t>(fits, kIpv6MinMtu) : fits;
+    context_.egress.reject(turn, mbuf, DropReason::kMtuExceeded, IcmpError::kTooBig, reported);
+}
+
+std::uint16_t IpsecStage::path_mtu(const Turn& turn, const rte_mbuf* mbuf, const Sa& sa) const {
+    std::uint16_t port = meta_of(mbuf).out_port;
+    if (sa.mode == config::SaMode::kTunnel) {
+        const Route& route = turn.snapshot.routes->lookup(sa.family, sa.destination.data());
+        port = route.kind == RouteKind::kForward ? route.port : port;
+    }
+    const std::uint16_t link = context_.topology.ports[port].mtu;
+    const std::uint16_t path = sa.path_mtu.load(std::memory_order_relaxed);
+    const bool known = path != 0 && turn.now < sa.path_mtu_until.load(std::memory_order_relaxed);
+    return known ? std::min(link, path) : link;
+}
+
+void IpsecStage::fragment_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa, std::uint16_t mtu) {
+    const FragmentsOut fragments = fragment_ipv4(mbuf, mtu, context_.pool);
+    if (fragments.count == 0) {
+        drops_.add(mbuf, DropReason::kNoBuffer);
+        return;
+    }
+    context_.counters.generated.add(fragments.count - 1);
+    context_.counters.injected.add(fragments.count - 1);
+    rte_pktmbuf_free(mbuf);
+    for (std::size_t i = 0; i < fragments.count; ++i) {
+        queue(turn, fragments.packets[i], sa);
+    }
+}
+
+void IpsecStage::queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa) {
+    if (mbuf->nb_segs != 1) {
+        drops_.add(mbuf, DropReason::kSegmentedFrame);
+        return;
+    }
+    if (outbound_.full()) {
+        flush_outbound(turn);
+    }
+    outbound_.add(mbuf, sa);
+}
+
+// RFC 4301 8.2: an ICMP error about one of our protected packets says what its path takes. A packet
+// that is too long for it is refused next time, with an error that its sender understands.
+void IpsecStage::learn_path_mtu(const Turn& turn, const rte_mbuf* mbuf) const {
+    constexpr std::uint64_t kSeconds = 600;  // RFC 1191 6.3, RFC 8201 4: then larger ones are tried
+    if (meta_of(mbuf).delivery != Delivery::kHost) {
+        return;
+    }
+    const auto report = read_path_mtu(mbuf);
+    if (!report) {
+        return;
+    }
+    Sa* const sa = context_.sas.find(SpiKey{.spi = report->spi,
+                                            .protocol = report->protocol,
+                                            .family = report->destination.family,
+                                            .destination = report->destination.bytes.data()});
+    if (sa == nullptr || sa->direction != config::SaDirection::kOutbound) {
+        return;
+    }
+    const bool known = turn.now < sa->path_mtu_until.load(std::memory_order_relaxed);
+    const std::uint16_t before = sa->path_mtu.load(std::memory_order_relaxed);
+    if (!known || before == 0 || report->mtu < before) {
+        sa->path_mtu.store(report->mtu, std::memory_order_relaxed);
+        sa->path_mtu_until.store(turn.now + kSeconds * context_.tsc_hz, std::memory_order_relaxed);
+    }
+}
+
+}  // namespace dataplane
