@@ -13,8 +13,8 @@ constexpr auto kGroups = std::to_array<GroupSpec>({
     {Context::kStatic, "delete", "Deletes policies, filter lists, filters, actions and rules."},
     {Context::kStatic, "set", "Changes policies, filter lists, filter actions and rules."},
     {Context::kStatic, "show", "Prints policies, filter lists, filter actions and rules."},
-    {Context::kDynamic, "add", "Adds rules and policies to the running configuration."},
-    {Context::kDynamic, "delete", "Deletes rules and policies of the running configuration."},
+    {Context::kDynamic, "add", "Adds rules, policies and SAs to the running configuration."},
+    {Context::kDynamic, "delete", "Deletes rules, policies and SAs of the running configuration."},
     {Context::kDynamic, "set", "Changes rules and policies of the running configuration."},
     {Context::kDynamic, "show", "Prints the running configuration and its counters."},
 });
@@ -112,6 +112,10 @@ class Matcher {
     Result<std::size_t> by_place(const Token& token) const {
         for (std::size_t k = 0; k < places_.size(); ++k) {
             if (place_used(places_[k])) {
+                continue;
+            }
+            // A bare word with a place of its own takes no other value: `show qmsas 10.0.0.1`.
+            if (is_word(k) && !word_of(token, places_[k])) {
                 continue;
             }
             // Beside a name, `all` adds nothing and is not the next value: `show policy name=X

@@ -51,16 +51,19 @@ enum class CommandId : std::uint8_t {
     kDynamicAddMmPolicy,
     kDynamicAddQmPolicy,
     kDynamicAddRule,
+    kDynamicAddSa,  // ours: a manually keyed SA
     kDynamicDeleteAll,
     kDynamicDeleteMmPolicy,
     kDynamicDeleteQmPolicy,
     kDynamicDeleteRule,
+    kDynamicDeleteSa,  // ours
     kDynamicSetMmPolicy,
     kDynamicSetQmPolicy,
     kDynamicSetRule,
     kDynamicShowMmPolicy,
     kDynamicShowQmFilter,
     kDynamicShowQmPolicy,
+    kDynamicShowQmSas,
     kDynamicShowRule,
     kDynamicShowStats,
     kDynamicShowDrops,   // ours: drop reasons with their help texts
@@ -141,6 +144,12 @@ template <>
 inline constexpr ValueType kKeywordTypeOf<StatsType> = ValueType::kStatsType;
 template <>
 inline constexpr ValueType kKeywordTypeOf<BatchMode> = ValueType::kBatchMode;
+template <>
+inline constexpr ValueType kKeywordTypeOf<SaMode> = ValueType::kSaMode;
+template <>
+inline constexpr ValueType kKeywordTypeOf<DfPolicy> = ValueType::kDfPolicy;
+template <>
+inline constexpr ValueType kKeywordTypeOf<FragmentPolicy> = ValueType::kFragmentPolicy;
 
 struct Argument {
     const ParameterSpec* parameter = nullptr;
@@ -160,7 +169,7 @@ class Arguments {
         return get<std::string>(tag);
     }
     [[nodiscard]] std::optional<bool> yes_no(std::string_view tag) const { return get<bool>(tag); }
-    // Counts, positions and minutes.
+    // Counts, positions, minutes, SPIs, windows and UDP ports.
     [[nodiscard]] std::optional<std::uint32_t> number(std::string_view tag) const {
         return get<std::uint32_t>(tag);
     }
@@ -186,6 +195,18 @@ class Arguments {
         return get<MaskSyntax>(tag);
     }
     [[nodiscard]] std::optional<Guid> guid(std::string_view tag) const { return get<Guid>(tag); }
+    [[nodiscard]] std::optional<IpAddress> ip(std::string_view tag) const {
+        return get<IpAddress>(tag);
+    }
+    [[nodiscard]] std::optional<QmOffer> sa_method(std::string_view tag) const {
+        return get<QmOffer>(tag);
+    }
+    [[nodiscard]] std::optional<SecretBytes> key(std::string_view tag) const {
+        return get<SecretBytes>(tag);
+    }
+    [[nodiscard]] std::optional<DscpSyntax> dscp(std::string_view tag) const {
+        return get<DscpSyntax>(tag);
+    }
     [[nodiscard]] std::optional<TunnelSyntax> tunnel(std::string_view tag) const {
         return get<TunnelSyntax>(tag);
     }

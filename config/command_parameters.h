@@ -31,6 +31,11 @@ inline constexpr std::string_view kAuthRemark =
     "be repeated; write a quotation mark inside it as \\'.";
 inline constexpr std::string_view kAuthReplaceRemark =
     "Naming kerberos, psk or rootca replaces the whole list of authentication methods.";
+inline constexpr std::string_view kVolatileRemark =
+    "Takes effect at once and is lost when the gateway's service stops.";
+inline constexpr std::string_view kOwnRemark =
+    "A command of this gateway; Windows has none like it.";
+inline constexpr std::string_view kSelectRemark = "Without a selection everything is printed.";
 inline constexpr std::string_view kUnchangedRemark = "What is not named stays as it is.";
 
 constexpr ParameterSpec existing(std::string_view tag,

@@ -1,6 +1,7 @@
-// Rows of `netsh ipsec dynamic`. `show drops`, `show lcores` and `show ports` are commands of our
-// own; every other row is one of Windows.
+// Rows of `netsh ipsec dynamic`. `add sa`, `delete sa`, `show drops`, `show lcores` and `show
+// ports` are commands of our own; every other row is one of Windows.
 #include "config/command_parameters.h"
+#include "config/command_parameters_sa.h"
 
 #include <array>
 
@@ -8,11 +9,6 @@ namespace config {
 namespace {
 
 using namespace rows;
-
-constexpr std::string_view kVolatileRemark =
-    "Takes effect at once and is lost when the gateway's service stops.";
-constexpr std::string_view kOwnRemark = "A command of this gateway; Windows has none like it.";
-constexpr std::string_view kSelectRemark = "Without a selection everything is printed.";
 
 constexpr auto kAddMmPolicy = std::to_array<ParameterSpec>({
     required("name", kNewName, "Name of the main mode policy."),
@@ -171,7 +167,8 @@ constexpr auto kDeleteMmPolicyExamples =
 constexpr auto kDeleteQmPolicyExamples =
     std::to_array<std::string_view>({"delete qmpolicy name=qmp", "delete qmpolicy all"});
 constexpr auto kDeleteAllRemarks = std::to_array<std::string_view>({
-    "Removes what dynamic commands made. The assigned static policy stays in force.",
+    "Removes what dynamic commands made, but not SAs: see delete sa. The assigned static policy "
+    "stays in force.",
 });
 constexpr auto kDeleteAllExamples = std::to_array<std::string_view>({"delete all"});
 
@@ -268,6 +265,15 @@ constexpr auto kRows = std::to_array<CommandSpec>({
      kAddRule,
      kAddRuleRemarks,
      kAddRuleExamples},
+    {CommandId::kDynamicAddSa,
+     Context::kDynamic,
+     "add",
+     "sa",
+     true,
+     "Adds a manually keyed SA.",
+     kAddSa,
+     kAddSaRemarks,
+     kAddSaExamples},
     {CommandId::kDynamicDeleteAll,
      Context::kDynamic,
      "delete",
@@ -304,6 +310,15 @@ constexpr auto kRows = std::to_array<CommandSpec>({
      kDeleteRule,
      kDeleteRuleRemarks,
      kDeleteRuleExamples},
+    {CommandId::kDynamicDeleteSa,
+     Context::kDynamic,
+     "delete",
+     "sa",
+     true,
+     "Deletes SAs.",
+     kDeleteSa,
+     kDeleteSaRemarks,
+     kDeleteSaExamples},
     {CommandId::kDynamicSetMmPolicy,
      Context::kDynamic,
      "set",
@@ -385,6 +400,15 @@ constexpr auto kRows = std::to_array<CommandSpec>({
      kShowQmPolicy,
      kSelectRemarks,
      kShowQmPolicyExamples},
+    {CommandId::kDynamicShowQmSas,
+     Context::kDynamic,
+     "show",
+     "qmsas",
+     false,
+     "Prints the SAs in force and what passed through them.",
+     kShowQmSas,
+     kShowQmSasRemarks,
+     kShowQmSasExamples},
     {CommandId::kDynamicShowRule,
      Context::kDynamic,
      "show",

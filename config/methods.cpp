@@ -1,4 +1,4 @@
-// Readers and printers of mmsecmethods and qmsecmethods. The grammar accepts the classic netsh form
+// Readers of mmsecmethods and qmsecmethods. The grammar accepts the classic netsh form
 // (3DES-SHA1-2, ESP[3DES,SHA1]:100000k/3600s) and the form of newer references (3DES-SHA1 DHGroup2,
 // ESP:3DES-SHA1). Algorithm names come from the rows of config/algorithms.h.
 #include "config/methods.h"
@@ -181,7 +181,7 @@ Result<void> parse_mm_segment(std::string_view segment,
 // opening bracket and around '+', elsewhere they separate.
 class QmReader {
   public:
-    explicit QmReader(std::string_view text) : text_(text) {}
+    QmReader(std::string_view text, const QmOffer& defaults) : text_(text), defaults_(defaults) {}
 
     Result<std::vector<QmOffer>> read_list();
 
@@ -226,6 +226,7 @@ class QmReader {
     }
 
     std::string_view text_;
+    const QmOffer defaults_;
     std::size_t position_ = 0;
     std::size_t begin_ = 0;  // of the offer that is being read, for messages
 };
@@ -235,7 +236,7 @@ Result<std::vector<QmOffer>> QmReader::read_list() {
     std::vector<QmOffer> offers;
     skip(kSeparators);
     while (!at_end()) {
-        QmOffer offer;
+        QmOffer offer = defaults_;
         begin_ = position_;
         if (Result<void> read = read_offer(offer); !read) {
             return read.error();
@@ -383,16 +384,6 @@ Result<void> QmReader::read_lifetime(QmOffer& offer) {
     return {};
 }
 
-template <typename Offer>
-std::string join(const std::vector<Offer>& offers) {
-    std::string text;
-    for (const Offer& offer : offers) {
-        text += text.empty() ? "" : " ";
-        text += to_string(offer);
-    }
-    return text;
-}
-
 }  // namespace
 
 Result<std::vector<MmOffer>> parse_mm_methods(std::string_view text) {
@@ -413,7 +404,7 @@ Result<std::vector<MmOffer>> parse_mm_methods(std::string_view text) {
 }
 
 Result<std::vector<QmOffer>> parse_qm_methods(std::string_view text) {
-    Result<std::vector<QmOffer>> offers = QmReader(text).read_list();
+    Result<std::vector<QmOffer>> offers = QmReader(text, {}).read_list();
     if (offers && offers->empty()) {
         return bad_method(text, "at least one method is expected, such as ESP[3DES,SHA1]");
     }
@@ -423,36 +414,12 @@ Result<std::vector<QmOffer>> parse_qm_methods(std::string_view text) {
     return offers;
 }
 
-std::string to_string(const MmOffer& offer) {
-    const auto* row = std::find_if(kDhGroups.begin(), kDhGroups.end(), [&](const DhGroupRow& r) {
-        return r.ike_group == offer.dh_group;
-    });
-    return fmt::format("{}-{}-{}",
-                       row_of(offer.cipher).token,
-                       row_of(offer.hash).token,
-                       row == kDhGroups.end() ? offer.dh_group : row->netsh_group);
-}
-
-std::string to_string(const QmOffer& offer) {
-    std::string text;
-    if (offer.ah != Hash::kNone) {
-        text = fmt::format("AH[{}]", row_of(offer.ah).token);
+Result<QmOffer> parse_sa_method(std::string_view text) {
+    const auto offers = QmReader(text, {.kilobytes = 0, .seconds = 0}).read_list();
+    if (offers && offers->size() != 1) {
+        return bad_method(text, "one method is expected, such as ESP[AES128,SHA1]");
     }
-    if (offer.has_esp) {
-        text += fmt::format("{}ESP[{},{}]",
-                            text.empty() ? "" : "+",
-                            row_of(offer.esp_cipher).token,
-                            row_of(offer.esp_hash).token);
-    }
-    return fmt::format("{}:{}k/{}s", text, offer.kilobytes, offer.seconds);
-}
-
-std::string to_string(const std::vector<MmOffer>& offers) {
-    return join(offers);
-}
-
-std::string to_string(const std::vector<QmOffer>& offers) {
-    return join(offers);
+    return offers ? Result<QmOffer>(offers->front()) : offers.error();
 }
 
 std::vector<MmOffer> default_mm_methods() {

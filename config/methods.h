@@ -36,11 +36,15 @@ struct QmOffer {
 // method and what was expected.
 [[nodiscard]] Result<std::vector<MmOffer>> parse_mm_methods(std::string_view text);
 [[nodiscard]] Result<std::vector<QmOffer>> parse_qm_methods(std::string_view text);
+// One quick mode method, for a manually keyed SA: a lifetime that is not written is 0, no limit.
+[[nodiscard]] Result<QmOffer> parse_sa_method(std::string_view text);
 
 // The canonical form, which parses back to the same value: "3DES-SHA1-2",
 // "ESP[3DES,SHA1]:100000k/3600s".
 [[nodiscard]] std::string to_string(const MmOffer& offer);
 [[nodiscard]] std::string to_string(const QmOffer& offer);
+// Without lifetime: "ESP[3DES,SHA1]".
+[[nodiscard]] std::string algorithms_text(const QmOffer& offer);
 [[nodiscard]] std::string to_string(const std::vector<MmOffer>& offers);
 [[nodiscard]] std::string to_string(const std::vector<QmOffer>& offers);
 

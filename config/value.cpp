@@ -1,5 +1,7 @@
 #include "config/value.h"
 
+#include "config/sa_value.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -79,6 +81,20 @@ constexpr auto kBatchModeWords = std::to_array({
     keyword("disable", BatchMode::kDisable),
 });
 
+constexpr auto kSaModeWords = std::to_array({
+    keyword("transport", SaMode::kTransport),
+    keyword("tunnel", SaMode::kTunnel),
+});
+constexpr auto kDfPolicyWords = std::to_array({
+    keyword("copy", DfPolicy::kCopy),
+    keyword("set", DfPolicy::kSet),
+    keyword("clear", DfPolicy::kClear),
+});
+constexpr auto kFragmentPolicyWords = std::to_array({
+    keyword("before", FragmentPolicy::kBefore),
+    keyword("after", FragmentPolicy::kAfter),
+});
+
 constexpr auto kValueTypes = std::to_array<ValueTypeRow>({
     {ValueType::kWord, "", "the word alone", {}},
     {ValueType::kName, "<name>", "a name of 1 to 255 bytes", {}},
@@ -116,13 +132,17 @@ constexpr auto kValueTypes = std::to_array<ValueTypeRow>({
     {ValueType::kTunnel, "<address|name|no>", "an address, a DNS name or no", {}},
     {ValueType::kPresharedKey, "<key>", "a key of 1 to 1024 bytes", {}},
     {ValueType::kRootCa, "<CA>", "\"<name of the CA> certmap:yes|no excludecaname:yes|no\"", {}},
+    {ValueType::kIpAddress, "<IP address>", "an IPv4 or IPv6 address", {}},
+    {ValueType::kSpi, "<SPI>", "256 to 4294967295, or the same as 0x100 to 0xffffffff", {}},
+    {ValueType::kSaMethod, "<method>", "one quick mode method", {}},
+    {ValueType::kSaMode, "<transport|tunnel>", "transport or tunnel", kSaModeWords},
+    {ValueType::kHexKey, "<hex>", "two hexadecimal digits for each byte, at most 128 bytes", {}},
+    {ValueType::kReplayWindow, "<packets>", "0 or 64 to 4096", {}},
+    {ValueType::kUdpPort, "<port>", "1 to 65535", {}},
+    {ValueType::kDscp, "<copy|0..63>", "copy or 0 to 63", {}},
+    {ValueType::kDfPolicy, "<copy|set|clear>", "copy, set or clear", kDfPolicyWords},
+    {ValueType::kFragmentPolicy, "<before|after>", "before or after", kFragmentPolicyWords},
 });
-
-Error invalid(ValueType type, std::string_view tag, std::string_view value) {
-    return Error{
-        ErrorCode::kInvalidValue,
-        fmt::format("The value \"{}\" of {} must be {}.", value, tag, row_of(type).expected)};
-}
 
 std::optional<std::uint32_t> parse_number(std::string_view digits) {
     std::uint32_t value = 0;
@@ -188,12 +208,12 @@ Result<Value> parse_minutes(ValueType type,
     }
     const std::optional<std::uint32_t> number = parse_number(digits);
     if (!number) {
-        return invalid(type, tag, text);
+        return invalid_value(type, tag, text);
     }
     // Part of a minute counts as a whole one, so that no limit becomes zero.
     const std::uint32_t minutes = seconds ? *number / 60 + (*number % 60 == 0 ? 0 : 1) : *number;
     if (minutes == 0 || minutes > kMaxMinutes) {
-        return invalid(type, tag, text);
+        return invalid_value(type, tag, text);
     }
     const bool polling = type == ValueType::kPollingMinutes;
     if (minutes > (polling ? kMinutesPerWeek : kMinutesPerDay)) {
@@ -212,7 +232,7 @@ Result<Value> parse_port(std::string_view tag, std::string_view text) {
     }
     const std::optional<std::uint32_t> number = parse_number(text);
     if (!number || *number > 65535) {
-        return invalid(ValueType::kPort, tag, text);
+        return invalid_value(ValueType::kPort, tag, text);
     }
     const auto port = static_cast<std::uint16_t>(*number);
     return Value(port == 0 ? PortRange{} : PortRange{port, port});
@@ -254,7 +274,7 @@ constexpr auto kCaFlags = std::to_array<CaFlag>({
 Result<Value> parse_symbolic(ValueType type, std::string_view tag, std::string_view text) {
     const std::optional<std::uint8_t> index = parse_keyword(type, text);
     if (!index) {
-        return invalid(type, tag, text);
+        return invalid_value(type, tag, text);
     }
     return type == ValueType::kYesNo ? Value(*index == 1) : Value(Keyword{*index});
 }
@@ -263,7 +283,7 @@ Result<Value> parse_count(ValueType type, std::string_view tag, std::string_view
     const std::optional<std::uint32_t> number = parse_number(text);
     const std::uint32_t minimum = type == ValueType::kPosition ? 1 : 0;
     if (!number || *number < minimum || *number > kMaxCount) {
-        return invalid(type, tag, text);
+        return invalid_value(type, tag, text);
     }
     return Value(*number);
 }
@@ -277,6 +297,12 @@ Result<Value> parse_preshared_key(std::string_view tag, std::string_view text) {
 }
 
 }  // namespace
+
+Error invalid_value(ValueType type, std::string_view tag, std::string_view value) {
+    return Error{
+        ErrorCode::kInvalidValue,
+        fmt::format("The value \"{}\" of {} must be {}.", value, tag, row_of(type).expected)};
+}
 
 const ValueTypeRow& row_of(ValueType type) {
     return kValueTypes[static_cast<std::size_t>(type)];
@@ -320,6 +346,9 @@ Result<Value> parse_value(ValueType type,
         case ValueType::kLocation:
         case ValueType::kStatsType:
         case ValueType::kBatchMode:
+        case ValueType::kSaMode:
+        case ValueType::kDfPolicy:
+        case ValueType::kFragmentPolicy:
             return parse_symbolic(type, tag, text);
         case ValueType::kCount:
         case ValueType::kPosition:
@@ -337,7 +366,7 @@ Result<Value> parse_value(ValueType type,
             return to_value(parse_mask_syntax(text));
         case ValueType::kGuid: {
             const Result<Guid> guid = Guid::parse(text);
-            return guid ? Result<Value>(*guid) : invalid(type, tag, text);
+            return guid ? Result<Value>(*guid) : invalid_value(type, tag, text);
         }
         case ValueType::kMmMethods:
             return note_weak_methods(parse_mm_methods(text), tag, notes);
@@ -349,8 +378,16 @@ Result<Value> parse_value(ValueType type,
             return parse_preshared_key(tag, text);
         case ValueType::kRootCa:
             return to_value(parse_root_ca(text));
+        case ValueType::kIpAddress:
+        case ValueType::kSpi:
+        case ValueType::kSaMethod:
+        case ValueType::kHexKey:
+        case ValueType::kReplayWindow:
+        case ValueType::kUdpPort:
+        case ValueType::kDscp:
+            return parse_sa_value(type, tag, text, notes);
     }
-    return invalid(type, tag, text);
+    return invalid_value(type, tag, text);
 }
 
 Result<AuthMethod> parse_root_ca(std::string_view text) {

@@ -6,11 +6,13 @@
 #include "config/methods.h"
 #include "config/policy.h"
 #include "config/result.h"
+#include "config/sa_spec.h"
 #include "config/secret.h"
 #include "config/token.h"
 #include "config/types.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,6 +52,16 @@ enum class ValueType : std::uint8_t {
     kTunnel,
     kPresharedKey,
     kRootCa,
+    kIpAddress,       // one address, never a name or a symbol
+    kSpi,             // 256..4294967295, decimal or 0x hexadecimal
+    kSaMethod,        // one quick mode method without default lifetimes
+    kSaMode,          // SaMode
+    kHexKey,          // 1..128 bytes
+    kReplayWindow,    // 0, 64..4096
+    kUdpPort,         // 1..65535
+    kDscp,            // copy, 0..63
+    kDfPolicy,        // DfPolicy
+    kFragmentPolicy,  // FragmentPolicy
 };
 
 enum class Level : std::uint8_t { kNormal, kVerbose };
@@ -83,9 +95,14 @@ struct Keyword {
     std::uint8_t index = 0;
 };
 
-// kWord: monostate. kName, kNewName, kText, kFile: string. kYesNo: bool. kCount, kPosition and
-// minutes: uint32_t. Enumerations: Keyword. kPort: PortRange. kPresharedKey: SecretBytes. kRootCa:
-// AuthMethod. The rest: their own type.
+struct DscpSyntax {
+    std::optional<std::uint8_t> value;  // nothing: copy
+};
+
+// kWord: monostate. kName, kNewName, kText, kFile: string. kYesNo: bool. kCount, kPosition,
+// minutes, kSpi, kReplayWindow and kUdpPort: uint32_t. Enumerations: Keyword. kPort: PortRange.
+// kPresharedKey and kHexKey: SecretBytes. kRootCa: AuthMethod. kSaMethod: QmOffer, see
+// parse_sa_method(). The rest: their own type.
 using Value = std::variant<std::monostate,
                            std::string,
                            bool,
@@ -100,7 +117,13 @@ using Value = std::variant<std::monostate,
                            std::vector<QmOffer>,
                            TunnelSyntax,
                            SecretBytes,
-                           AuthMethod>;
+                           AuthMethod,
+                           IpAddress,
+                           QmOffer,
+                           DscpSyntax>;
+
+// "The value "x" of tag must be ..."; never for a secret.
+[[nodiscard]] Error invalid_value(ValueType type, std::string_view tag, std::string_view value);
 
 // Reads the value of the parameter `tag`. `notes` collects one-line remarks about values that are
 // accepted and probably not meant: weak methods, lifetimes that look like seconds. Errors name the

@@ -12,6 +12,7 @@ CommandHandler find_handler(config::CommandId id) {
                             static_store_handlers(),
                             dynamic_policy_handlers(),
                             dynamic_rule_handlers(),
+                            dynamic_sa_handlers(),
                             dynamic_show_handlers()};
     for (const std::span<const HandlerRow> table : tables) {
         for (const HandlerRow& row : table) {

@@ -18,6 +18,10 @@
 #include <string_view>
 #include <vector>
 
+namespace config {
+class RuleTags;
+}
+
 namespace control {
 
 using ResolvedNames = std::map<std::string, config::Result<std::vector<config::IpAddress>>>;
@@ -25,7 +29,8 @@ using ResolvedNames = std::map<std::string, config::Result<std::vector<config::I
 struct CommandContext {
     config::PolicyStore& store;
     DynamicState& dynamic;
-    const DataplaneHandle& dataplane;
+    DataplaneHandle& dataplane;
+    config::RuleTags& rule_tags;
     const ResolvedNames& names;  // every DNS name on the lines of the batch
     std::string store_name;      // "Local Store <HOST>"
     std::int64_t now = 0;        // Unix time of the batch
@@ -65,6 +70,7 @@ struct HandlerRow {
 [[nodiscard]] std::span<const HandlerRow> static_store_handlers();
 [[nodiscard]] std::span<const HandlerRow> dynamic_policy_handlers();
 [[nodiscard]] std::span<const HandlerRow> dynamic_rule_handlers();
+[[nodiscard]] std::span<const HandlerRow> dynamic_sa_handlers();
 [[nodiscard]] std::span<const HandlerRow> dynamic_show_handlers();
 
 }  // namespace control

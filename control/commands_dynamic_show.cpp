@@ -134,12 +134,35 @@ CommandResult show_qm_filter(CommandContext& context, const Arguments& arguments
     return listing.take();
 }
 
-// Names of the Windows counters. This gateway does not negotiate keys, so that each is 0: there are
-// no negotiations and no associations to count.
+// Names of the Windows counters. One without `read` is 0: this gateway does not negotiate keys and
+// leaves no work to network cards.
 struct StatisticRow {
     std::string_view label;
     std::string_view key;
+    std::uint64_t (*read)(const DataplaneReport&) = nullptr;
 };
+
+using dataplane::DropReason;
+
+template <DropReason... kReasons>
+std::uint64_t dropped(const DataplaneReport& report) {
+    return (report.drops[static_cast<std::size_t>(kReasons)] + ...);
+}
+
+template <std::uint64_t SaTotals::*kMember>
+std::uint64_t sas(const DataplaneReport& report) {
+    return report.sas.*kMember;
+}
+
+template <SentReceived SaTotals::*kMember>
+std::uint64_t sent(const DataplaneReport& report) {
+    return (report.sas.*kMember).sent;
+}
+
+template <SentReceived SaTotals::*kMember>
+std::uint64_t received(const DataplaneReport& report) {
+    return (report.sas.*kMember).received;
+}
 
 constexpr std::array<StatisticRow, 23> kIkeStatistics{{
     {"Main Modes", "main_modes"},
@@ -168,37 +191,48 @@ constexpr std::array<StatisticRow, 23> kIkeStatistics{{
 }};
 
 constexpr std::array<StatisticRow, 21> kIpsecStatistics{{
-    {"Active Assoc", "active_associations"},
+    {"Active Assoc", "active_associations", sas<&SaTotals::active>},
     {"Offload SAs", "offload_sas"},
     {"Pending Key", "pending_key"},
-    {"Key Adds", "key_adds"},
-    {"Key Deletes", "key_deletes"},
+    {"Key Adds", "key_adds", sas<&SaTotals::added>},
+    {"Key Deletes", "key_deletes", sas<&SaTotals::deleted>},
     {"ReKeys", "rekeys"},
-    {"Active Tunnels", "active_tunnels"},
-    {"Bad SPI Pkts", "bad_spi_packets"},
-    {"Pkts not Decrypted", "packets_not_decrypted"},
-    {"Pkts not Authenticated", "packets_not_authenticated"},
-    {"Pkts with Replay Detection", "packets_with_replay_detection"},
-    {"Confidential Bytes Sent", "confidential_bytes_sent"},
-    {"Confidential Bytes Received", "confidential_bytes_received"},
-    {"Authenticated Bytes Sent", "authenticated_bytes_sent"},
-    {"Authenticated Bytes Received", "authenticated_bytes_received"},
-    {"Transport Bytes Sent", "transport_bytes_sent"},
-    {"Transport Bytes Received", "transport_bytes_received"},
+    {"Active Tunnels", "active_tunnels", sas<&SaTotals::active_tunnels>},
+    {"Bad SPI Pkts", "bad_spi_packets", dropped<DropReason::kSaUnknown>},
+    {"Pkts not Decrypted",
+     "packets_not_decrypted",
+     dropped<DropReason::kEspTruncated, DropReason::kEspBadLength, DropReason::kEspBadPadding>},
+    {"Pkts not Authenticated",
+     "packets_not_authenticated",
+     dropped<DropReason::kIcvMismatch, DropReason::kAhTruncated, DropReason::kAhBadLength>},
+    {"Pkts with Replay Detection",
+     "packets_with_replay_detection",
+     dropped<DropReason::kReplayed, DropReason::kReplayTooOld, DropReason::kSequenceZero>},
+    {"Confidential Bytes Sent", "confidential_bytes_sent", sent<&SaTotals::confidential>},
+    {"Confidential Bytes Received",
+     "confidential_bytes_received",
+     received<&SaTotals::confidential>},
+    {"Authenticated Bytes Sent", "authenticated_bytes_sent", sent<&SaTotals::authenticated>},
+    {"Authenticated Bytes Received",
+     "authenticated_bytes_received",
+     received<&SaTotals::authenticated>},
+    {"Transport Bytes Sent", "transport_bytes_sent", sent<&SaTotals::transport>},
+    {"Transport Bytes Received", "transport_bytes_received", received<&SaTotals::transport>},
     {"Offloaded Bytes Sent", "offloaded_bytes_sent"},
     {"Offloaded Bytes Received", "offloaded_bytes_received"},
-    {"Bytes Sent In Tunnels", "bytes_sent_in_tunnels"},
-    {"Bytes Received In Tunnels", "bytes_received_in_tunnels"},
+    {"Bytes Sent In Tunnels", "bytes_sent_in_tunnels", sent<&SaTotals::tunnel>},
+    {"Bytes Received In Tunnels", "bytes_received_in_tunnels", received<&SaTotals::tunnel>},
 }};
 
 void describe_statistics(Listing& listing,
                          std::string_view key,
                          std::string_view heading,
-                         std::span<const StatisticRow> rows) {
+                         std::span<const StatisticRow> rows,
+                         const DataplaneReport& report) {
     listing.begin_records(key, heading, RecordStyle::kLines);
     listing.begin_record();
     for (const StatisticRow& row : rows) {
-        listing.number(row.label, row.key, 0);
+        listing.number(row.label, row.key, row.read == nullptr ? 0 : row.read(report));
     }
     listing.end_record();
     listing.end_records();
@@ -226,14 +260,15 @@ void describe_gateway(Listing& listing, const DataplaneReport& report) {
 CommandResult show_stats(CommandContext& context, const Arguments& arguments) {
     const config::StatsType type =
         arguments.keyword<config::StatsType>("type").value_or(config::StatsType::kAll);
+    const DataplaneReport report = context.dataplane.report();
     Listing listing = context.listing(arguments);
     listing.line("");
     if (type != config::StatsType::kIpsec) {
-        describe_statistics(listing, "ike", "IKE Statistics", kIkeStatistics);
+        describe_statistics(listing, "ike", "IKE Statistics", kIkeStatistics, report);
     }
     if (type != config::StatsType::kIke) {
-        describe_statistics(listing, "ipsec", "IPsec Statistics", kIpsecStatistics);
-        describe_gateway(listing, context.dataplane.report());
+        describe_statistics(listing, "ipsec", "IPsec Statistics", kIpsecStatistics, report);
+        describe_gateway(listing, report);
     }
     return listing.take();
 }

@@ -29,27 +29,37 @@ std::string error_text(const Error& error) {
     return config::format_error(error) + "\n";
 }
 
-// The line for the audit log: a value that is the pre-shared key is not repeated.
+// SAs belong to no transaction: they are in force at once, and as nobody keeps their keys, one that
+// was deleted could not come back.
+bool changes_sas(const config::CommandSpec& spec) {
+    return spec.id == config::CommandId::kDynamicAddSa
+           || spec.id == config::CommandId::kDynamicDeleteSa;
+}
+
+bool writes_store(const config::CommandSpec& spec) {
+    return spec.changes && !changes_sas(spec);
+}
+
+// The line for the audit log: keys are not repeated. `arguments` are those of `line`: one for each
+// token behind the command's words.
 std::string masked_line(const std::string& line, const config::Arguments& arguments) {
-    const config::SecretBytes* secret = nullptr;
-    for (const config::Argument& argument : arguments.in_order()) {
-        if (const auto* key = std::get_if<config::SecretBytes>(&argument.value)) {
-            secret = key;
-        }
-    }
     const Result<std::vector<config::Token>> tokens = config::tokenize(line);
-    if (!tokens) {
+    if (!tokens || tokens->size() < arguments.in_order().size()) {
         return {};
     }
+    const std::size_t words = tokens->size() - arguments.in_order().size();
     std::string masked;
-    for (const config::Token& token : *tokens) {
+    for (std::size_t i = 0; i < tokens->size(); ++i) {
+        const config::Token& token = (*tokens)[i];
         if (!masked.empty()) {
             masked.push_back(' ');
         }
         if (token.tagged()) {
             masked += token.tag + "=";
         }
-        const bool hide = secret != nullptr && equal_ct(*secret, config::SecretBytes(token.value));
+        const bool hide =
+            i >= words
+            && std::holds_alternative<config::SecretBytes>(arguments.in_order()[i - words].value);
         masked += hide ? std::string("****") : config::quote(token.value);
     }
     return masked;
@@ -106,6 +116,7 @@ class Controller::Impl {
 
     void resolve(const std::shared_ptr<Batch>& batch);
     void run(Batch& batch);
+    [[nodiscard]] static std::size_t end_of_range(const Batch& batch, std::size_t first);
     [[nodiscard]] std::size_t run_range(Batch& batch, std::size_t first, std::size_t last);
     [[nodiscard]] Result<void> finish_range(Batch& batch, bool affects_rule_set);
     void fail_range(Batch& batch, std::size_t first, std::size_t last, const Error& error) const;
@@ -236,10 +247,35 @@ void Controller::Impl::resolve(const std::shared_ptr<Batch>& batch) {
 
 void Controller::Impl::run(Batch& batch) {
     const std::size_t total = batch.items.size();
-    const std::size_t done = run_range(batch, 0, total);
+    std::size_t done = 0;
+    std::size_t output = 0;
+    while (done < total && output < kMaxBatchOutput) {
+        const std::size_t first = done;
+        done = run_range(batch, first, end_of_range(batch, first));
+        for (std::size_t i = first; i < done; ++i) {
+            output += batch.replies[i].text.size();
+        }
+    }
     if (done < total) {
         *batch.session = batch.items[done - 1].after;
     }
+}
+
+// Commands that change SAs and those that write the store are not in one range, so that no failed
+// transaction has SAs to undo.
+std::size_t Controller::Impl::end_of_range(const Batch& batch, std::size_t first) {
+    bool writes = false;
+    bool sas = false;
+    std::size_t end = first;
+    for (; end < batch.items.size(); ++end) {
+        const auto& command = batch.items[end].outcome.command;
+        writes = writes || (command && writes_store(*command->spec));
+        sas = sas || (command && changes_sas(*command->spec));
+        if (writes && sas) {
+            break;
+        }
+    }
+    return end;
 }
 
 // Executes items first..last-1 as one transaction, or fewer of them if the output grows large.
@@ -248,7 +284,7 @@ std::size_t Controller::Impl::run_range(Batch& batch, std::size_t first, std::si
     bool writes = false;
     for (std::size_t i = first; i < last; ++i) {
         const auto& command = batch.items[i].outcome.command;
-        writes = writes || (command && command->spec->changes);
+        writes = writes || (command && writes_store(*command->spec));
     }
     if (writes) {
         if (const Result<void> begun = store_.begin(); !begun) {
@@ -336,7 +372,7 @@ Result<std::string> Controller::Impl::run_handler(CommandContext& context,
             ErrorCode::kNotSupported,
             fmt::format("'{}' is not carried out by this version.", command.spec->words())};
     }
-    if (!command.spec->changes) {
+    if (!writes_store(*command.spec)) {
         return handler(context, command.arguments);
     }
     Result<config::PolicyStore::Savepoint> savepoint = store_.savepoint();
@@ -367,6 +403,7 @@ bool Controller::Impl::run_item(Batch& batch, std::size_t index) {
     CommandContext context{store_,
                            dynamic_,
                            dataplane_,
+                           rule_tags_,
                            batch.names,
                            store_name_,
                            std::time(nullptr),
@@ -379,7 +416,7 @@ bool Controller::Impl::run_item(Batch& batch, std::size_t index) {
                            false,
                            {}};
     const Result<std::string> result = run_handler(context, command);
-    batch.changed.push_back(command.spec->changes && result.ok());
+    batch.changed.push_back(writes_store(*command.spec) && result.ok());
     if (!result) {
         reply.ok = false;
         reply.text = error_text(result.error());

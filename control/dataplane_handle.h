@@ -4,6 +4,7 @@
 
 #include "config/gateway_file.h"
 #include "config/rule_set.h"
+#include "control/sa_manager.h"
 #include "dataplane/drop_reason.h"
 
 #include <array>
@@ -53,6 +54,7 @@ struct DataplaneReport {
     std::uint64_t exempted = 0;
     std::uint64_t unmatched = 0;
     std::array<std::uint64_t, dataplane::kDropReasonCount> drops{};
+    SaTotals sas;
     std::vector<PortReport> ports;
     std::vector<WorkerReport> workers;
 };
@@ -80,6 +82,11 @@ class DataplaneHandle {
     };
     [[nodiscard]] virtual InForce in_force() const = 0;
     [[nodiscard]] virtual DataplaneReport report() const = 0;
+    // SAs are in force, or gone, when the call returns. They belong to no rule set and to no
+    // transaction: nothing undoes a call (control/sa_manager.h).
+    [[nodiscard]] virtual config::Result<void> add_sa(const SaRequest& request) = 0;
+    virtual std::size_t delete_sas(const SaSelection& selection) = 0;
+    [[nodiscard]] virtual std::vector<SaReport> sas() const = 0;
     // What the host's symbols stand for now.
     [[nodiscard]] virtual config::HostView host_view() const = 0;
 };

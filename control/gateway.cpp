@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <asio/post.hpp>
+#include <chrono>
 #include <optional>
 #include <string>
 #include <utility>
@@ -45,6 +46,16 @@ TapConfig tap_config(const config::GatewayConfig& config,
     return tap;
 }
 
+// The end of an SA is said once and never left out; a flood of forged packets is limited.
+SaLog sa_log() {
+    return {
+        .lifetime =
+            [](std::string_view line) {
+                log::write(log::Level::kWarning, log::Category::kIpsec, nullptr, line);
+            },
+        .audit = [](std::string_view line) { log::warning(log::Category::kIpsec, "{}", line); }};
+}
+
 }  // namespace
 
 class Gateway::Sink final : public TableSink {
@@ -69,7 +80,7 @@ class Gateway::Sink final : public TableSink {
 };
 
 Gateway::Gateway(const config::GatewayConfig& config, asio::io_context& loop)
-    : config_(config), loop_(loop) {}
+    : config_(config), loop_(loop), sa_timer_(loop) {}
 
 Gateway::~Gateway() {
     stop();
@@ -110,6 +121,8 @@ Result<void> Gateway::build() {
         std::make_shared<const dataplane::NeighborTable>(std::span<const dataplane::Neighbor>()),
         [this](std::function<void()> run) { asio::post(loop_, std::move(run)); },
         build_filter_table);
+    sas_ = std::make_unique<SaManager>(
+        dataplane_->sas(), dataplane_->engines(), dataplane_->publication(), sa_log());
     static_cast<void>(reload_host_view());
     return open_packet_service();
 }
@@ -170,7 +183,8 @@ Result<void> Gateway::open_packet_service() {
         std::move(taps),
         [publisher = publisher_.get()](std::shared_ptr<const dataplane::NeighborTable> table) {
             publisher->publish_neighbors(std::move(table));
-        });
+        },
+        [this](const dataplane::Event& event) { take_sa_event(event); });
     return {};
 }
 
@@ -186,6 +200,7 @@ void Gateway::stop() {
     if (packets_ != nullptr) {
         packets_->stop();
     }
+    sa_timer_.cancel();
     if (publisher_ != nullptr) {
         publisher_->stop();
     }
@@ -230,7 +245,50 @@ DataplaneReport Gateway::report() const {
     const Publisher::Status status = publisher_->status();
     report.revision = status.revision;
     report.rows = status.rows;
+    report.sas = sas_->totals();
     return report;
+}
+
+Result<void> Gateway::add_sa(const SaRequest& request) {
+    Result<void> added = sas_->add(request, dataplane_->clock());
+    wait_for_sas();
+    return added;
+}
+
+std::size_t Gateway::delete_sas(const SaSelection& selection) {
+    const std::size_t deleted = sas_->remove(selection);
+    wait_for_sas();
+    return deleted;
+}
+
+std::vector<SaReport> Gateway::sas() const {
+    return sas_->reports(dataplane_->clock());
+}
+
+void Gateway::take_sa_event(const dataplane::Event& event) {
+    // A pointer, because Event is aligned to a cache line and asio's handlers are not.
+    asio::post(loop_, [this, copy = std::make_unique<const dataplane::Event>(event)] {
+        sas_->handle(*copy, dataplane_->clock());
+        wait_for_sas();
+    });
+}
+
+void Gateway::wait_for_sas() {
+    const dataplane::TscClock clock = dataplane_->clock();
+    const std::optional<std::uint64_t> when = sas_->next_tick(clock);
+    if (!when) {
+        return;
+    }
+    // Rounded up, so that what is due is due when the timer rings.
+    const std::uint64_t ticks = std::max(*when, clock.now) - clock.now;
+    const auto wait = std::chrono::milliseconds(ticks / (clock.hz / 1000) + 1);
+    sa_timer_.expires_after(wait);
+    sa_timer_.async_wait([this](const asio::error_code& error) {
+        if (!error) {
+            sas_->tick(dataplane_->clock());
+            wait_for_sas();
+        }
+    });
 }
 
 }  // namespace control

@@ -10,10 +10,12 @@
 #include "control/kernel_shield.h"
 #include "control/packet_service.h"
 #include "control/publisher.h"
+#include "control/sa_manager.h"
 #include "dataplane/dataplane.h"
 #include "dataplane/eal.h"
 
 #include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
 #include <memory>
 
 namespace control {
@@ -41,6 +43,9 @@ class Gateway final : public DataplaneHandle {
                         std::function<void(config::Result<void>)> done) override;
     [[nodiscard]] InForce in_force() const override;
     [[nodiscard]] DataplaneReport report() const override;
+    [[nodiscard]] config::Result<void> add_sa(const SaRequest& request) override;
+    std::size_t delete_sas(const SaSelection& selection) override;
+    [[nodiscard]] std::vector<SaReport> sas() const override;
     [[nodiscard]] config::HostView host_view() const override { return host_view_; }
 
   private:
@@ -50,6 +55,8 @@ class Gateway final : public DataplaneHandle {
     [[nodiscard]] config::Result<void> build();
     void raise_shield();
     [[nodiscard]] config::Result<void> open_packet_service();
+    void take_sa_event(const dataplane::Event& event);
+    void wait_for_sas();
 
     const config::GatewayConfig config_;
     asio::io_context& loop_;
@@ -59,6 +66,8 @@ class Gateway final : public DataplaneHandle {
     std::unique_ptr<dataplane::Dataplane> dataplane_;
     std::unique_ptr<Sink> sink_;
     std::unique_ptr<Publisher> publisher_;
+    std::unique_ptr<SaManager> sas_;
+    asio::steady_timer sa_timer_;  // the next tick of sas_
     std::unique_ptr<PacketService> packets_;
     config::HostView host_view_;
 };

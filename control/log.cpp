@@ -37,6 +37,7 @@ constexpr auto kCategories = std::to_array<CategoryRow>({
     {Category::kHost, "host"},
     {Category::kNeighbor, "neighbor"},
     {Category::kControl, "control"},
+    {Category::kIpsec, "ipsec"},
 });
 
 std::atomic<Level> threshold{Level::kInfo};

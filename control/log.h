@@ -17,7 +17,15 @@
 namespace control::log {
 
 enum class Level : std::uint8_t { kError, kWarning, kInfo, kDebug };
-enum class Category : std::uint8_t { kDaemon, kDataplane, kPublisher, kHost, kNeighbor, kControl };
+enum class Category : std::uint8_t {
+    kDaemon,
+    kDataplane,
+    kPublisher,
+    kHost,
+    kNeighbor,
+    kControl,
+    kIpsec,
+};
 
 // "error", "warning", "info", "debug"; nothing for another word.
 [[nodiscard]] std::optional<Level> parse_level(std::string_view word);

@@ -57,11 +57,13 @@ std::optional<std::vector<std::uint8_t>> answer_kernel(std::span<const std::uint
 PacketService::PacketService(dataplane::Dataplane& dataplane,
                              NeighborAgent agent,
                              std::vector<std::optional<TapDevice>> taps,
-                             PublishNeighbors publish)
+                             PublishNeighbors publish,
+                             TakeSaEvent take_sa_event)
     : dataplane_(dataplane),
       agent_(std::move(agent)),
       taps_(std::move(taps)),
       publish_(std::move(publish)),
+      take_sa_event_(std::move(take_sa_event)),
       scratch_(kScratchSize) {}
 
 PacketService::~PacketService() {
@@ -189,6 +191,7 @@ void PacketService::handle(const dataplane::Event& event) {
         case EventKind::kSoftExpired:
         case EventKind::kHardExpired:
         case EventKind::kAudit:
+            take_sa_event_(event);
             return;
     }
 }

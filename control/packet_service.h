@@ -32,12 +32,15 @@ namespace control {
 class PacketService {
   public:
     using PublishNeighbors = std::function<void(std::shared_ptr<const dataplane::NeighborTable>)>;
+    // Gets events of kind kSoftExpired, kHardExpired and kAudit, on the service's thread.
+    using TakeSaEvent = std::function<void(const dataplane::Event&)>;
 
     // `taps` is indexed by port number; a port without host path has none.
     PacketService(dataplane::Dataplane& dataplane,
                   NeighborAgent agent,
                   std::vector<std::optional<TapDevice>> taps,
-                  PublishNeighbors publish);
+                  PublishNeighbors publish,
+                  TakeSaEvent take_sa_event);
     ~PacketService();
     PacketService(const PacketService&) = delete;
     PacketService& operator=(const PacketService&) = delete;
@@ -70,6 +73,7 @@ class PacketService {
     NeighborAgent::Actions actions_;
     std::vector<std::optional<TapDevice>> taps_;
     PublishNeighbors publish_;
+    TakeSaEvent take_sa_event_;
 
     Time now_;
     bool table_dirty_ = false;

@@ -96,14 +96,12 @@ std::vector<dataplane::Neighbor> static_neighbors(const config::GatewayConfig& g
     return neighbors;
 }
 
-// Runs the script as one session and returns the rule set it leaves in force.
-Result<std::shared_ptr<const config::RuleSet>> compile_commands(const std::string& script,
-                                                                const config::HostView& host) {
+// Runs the script as one session; what it leaves in force, rule set and SAs, is in `dataplane`.
+Result<void> run_commands(const std::string& script, tools::OfflineDataplane& dataplane) {
     Result<std::unique_ptr<config::PolicyStore>> store = config::PolicyStore::open(":memory:");
     if (!store) {
         return std::move(store).error();
     }
-    tools::OfflineDataplane dataplane(host);
     tools::NoResolver resolver;
     control::Controller controller(**store, dataplane, resolver, {});
     if (Result<std::uint64_t> first = controller.refresh(); !first) {
@@ -125,10 +123,7 @@ Result<std::shared_ptr<const config::RuleSet>> compile_commands(const std::strin
             }
         });
     }
-    if (!outcome) {
-        return std::move(outcome).error();
-    }
-    return dataplane.in_force().rule_set;
+    return outcome;
 }
 
 class Replay {
@@ -373,9 +368,9 @@ Result<nlohmann::json> run(const Arguments& arguments) {
     }
     const config::HostView host =
         control::make_host_view(*gateway, offline_topology(*gateway), {"", {}}, {});
-    auto rule_set = compile_commands(script, host);
-    if (!rule_set) {
-        return std::move(rule_set).error();
+    tools::OfflineDataplane dataplane(host);
+    if (Result<void> ran = run_commands(script, dataplane); !ran) {
+        return std::move(ran).error();
     }
     gateway->hugepages = false;
     gateway->file_prefix = fmt::format("pcap_run-{}", getpid());
@@ -389,7 +384,7 @@ Result<nlohmann::json> run(const Arguments& arguments) {
     }
     auto replay = Replay::make(
         *gateway,
-        std::move(*rule_set),
+        dataplane.in_force().rule_set,
         arguments.engine == "acl" ? dataplane::FilterEngine::kAcl : dataplane::FilterEngine::kScan,
         pool->get(),
         arguments.out);

@@ -1,4 +1,5 @@
-// A dataplane without packets: remembers what it was given and publishes when told to.
+// A dataplane without packets: remembers what it was given and publishes when told to. SAs are kept
+// as in the real one; time stands still unless a test moves it.
 #pragma once
 
 #include "control/dataplane_handle.h"
@@ -7,6 +8,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -51,9 +54,19 @@ class NullDataplane : public control::DataplaneHandle {
     [[nodiscard]] control::DataplaneReport report() const override {
         control::DataplaneReport result = counters;
         result.revision = published;
+        result.sas = sa_manager.totals();
         return result;
     }
     [[nodiscard]] config::HostView host_view() const override { return host; }
+    [[nodiscard]] config::Result<void> add_sa(const control::SaRequest& request) override {
+        return sa_manager.add(request, clock);
+    }
+    std::size_t delete_sas(const control::SaSelection& selection) override {
+        return sa_manager.remove(selection);
+    }
+    [[nodiscard]] std::vector<control::SaReport> sas() const override {
+        return sa_manager.reports(clock);
+    }
 
     bool hold = false;
     std::optional<config::Error> failure;  // answer of every publication
@@ -63,6 +76,17 @@ class NullDataplane : public control::DataplaneHandle {
     std::vector<control::FilterHits> hits;
     control::DataplaneReport counters;
     config::HostView host;
+    dataplane::TscClock clock{.now = 1'000'000, .hz = 1'000};
+    dataplane::SaTable sa_table{1024};
+    crypto::EngineChoice engines = crypto::EngineChoice::only(crypto::Engine::kOpenssl);
+    dataplane::Publication publication{1};
+    std::vector<std::string> sa_log;
+    control::SaManager sa_manager{
+        sa_table,
+        engines,
+        publication,
+        {.lifetime = [this](std::string_view line) { sa_log.emplace_back(line); },
+         .audit = [this](std::string_view line) { sa_log.emplace_back(line); }}};
 };
 
 }  // namespace tests
