@@ -133,7 +133,7 @@ constexpr auto kValueTypes = std::to_array<ValueTypeRow>({
     {ValueType::kPresharedKey, "<key>", "a key of 1 to 1024 bytes", {}},
     {ValueType::kRootCa, "<CA>", "\"<name of the CA> certmap:yes|no excludecaname:yes|no\"", {}},
     {ValueType::kIpAddress, "<IP address>", "an IPv4 or IPv6 address", {}},
-    {ValueType::kSpi, "<SPI>", "256 to 4294967295, or the same as 0x100 to 0xffffffff", {}},
+    {ValueType::kSpi, "<SPI>", "256 to 4294967295, hexadecimal with 0x in front", {}},
     {ValueType::kSaMethod, "<method>", "one quick mode method", {}},
     {ValueType::kSaMode, "<transport|tunnel>", "transport or tunnel", kSaModeWords},
     {ValueType::kHexKey, "<hex>", "two hexadecimal digits for each byte, at most 128 bytes", {}},

@@ -306,17 +306,24 @@ void describe_identity(Listing& listing, const SaReport& sa) {
     listing.text_as("State", "state", state.shown, state.token);
 }
 
+// A label that is empty where the field means nothing leaves it to programs.
+std::string_view label_if(bool applies, std::string_view label) {
+    return applies ? label : std::string_view();
+}
+
 void describe_options(Listing& listing, const SaReport& sa, const std::string& rule) {
     const SaSpec& spec = sa.spec;
-    const bool tunnel = spec.mode == SaMode::kTunnel;
-    const auto bundled = sa.bundled_with;
-    if (bundled) {
-        listing.number_as("Bundled With", "bundled_with", spi_text(*bundled), *bundled);
+    const bool inbound = spec.direction == SaDirection::kInbound;
+    const bool outer_header = !inbound && spec.mode == SaMode::kTunnel;
+    if (sa.bundled_with) {
+        listing.number_as(
+            "Bundled With", "bundled_with", spi_text(*sa.bundled_with), *sa.bundled_with);
     } else {
         listing.null_as({}, "bundled_with", {});
     }
     listing.text_or_none("Rule", "rule", rule);
-    listing.number("Replay Window", "window", spec.replay_window);
+    listing.text({}, "rule_guid", sa.rule.is_nil() ? std::string() : sa.rule.to_string());
+    listing.number(label_if(inbound, "Replay Window"), "window", spec.replay_window);
     listing.flag("Extended Sequence", "esn", spec.esn);
     if (spec.encapsulation) {
         const config::UdpEncapsulation& udp = *spec.encapsulation;
@@ -329,33 +336,43 @@ void describe_options(Listing& listing, const SaReport& sa, const std::string& r
         listing.null_as("UDP Encapsulation", "encap_source_port", "NO");
         listing.null_as({}, "encap_destination_port", {});
     }
-    number_or_null(listing, tunnel ? "DSCP" : "", "dscp", spec.dscp, "copy");
+    number_or_null(listing, label_if(outer_header, "DSCP"), "dscp", spec.dscp, "copy");
     listing.text(
-        tunnel ? "Don't Fragment" : "",
+        label_if(outer_header, "Don't Fragment"),
         "df",
         config::keyword_text(config::ValueType::kDfPolicy, static_cast<std::uint8_t>(spec.df)));
-    listing.text("Fragment",
+    listing.text(label_if(!inbound, "Fragment"),
                  "fragment",
                  config::keyword_text(config::ValueType::kFragmentPolicy,
                                       static_cast<std::uint8_t>(spec.fragments)));
 }
 
 void describe_use(Listing& listing, const SaReport& sa) {
+    const bool inbound = sa.spec.direction == SaDirection::kInbound;
+    const config::SaLifetime& lifetime = sa.spec.lifetime;
     listing.number("Packets", "packets", sa.packets);
     listing.number("Bytes", "bytes", sa.bytes);
-    number_or_null(listing, "Byte Limit", "byte_limit", limit(sa.spec.lifetime.hard_bytes), "NONE");
-    number_or_null(
-        listing, "Second Limit", "second_limit", limit(sa.spec.lifetime.hard_seconds), "NONE");
+    number_or_null(listing, "Byte Limit", "byte_limit", limit(lifetime.hard_bytes), "NONE");
+    number_or_null(listing, "Time Limit", "time_limit", limit(lifetime.hard_seconds), "NONE");
     number_or_null(listing, "Seconds Left", "seconds_left", sa.seconds_left, "NO LIMIT");
     number_or_null(
         listing, "Seconds Since Last Use", "idle_seconds", sa.idle_seconds, "NEVER USED");
     listing.number("Sequence Number", "sequence", sa.sequence);
-    number_or_null(listing, "Path MTU", "path_mtu", limit(sa.path_mtu), "NOT KNOWN");
-    listing.number("Replayed", "replayed", sa.replayed);
-    listing.number("Bad ICV", "bad_icv", sa.bad_icv);
-    listing.number("Malformed", "malformed", sa.malformed);
-    listing.number("Policy Mismatch", "policy_mismatch", sa.policy_mismatch);
+    number_or_null(
+        listing, label_if(!inbound, "Path MTU"), "path_mtu", limit(sa.path_mtu), "NOT KNOWN");
+    listing.number(label_if(inbound, "Replayed"), "replayed", sa.replayed);
+    listing.number(label_if(inbound, "Bad ICV"), "bad_icv", sa.bad_icv);
+    listing.number(label_if(inbound, "Malformed"), "malformed", sa.malformed);
+    listing.number(label_if(inbound, "Policy Mismatch"), "policy_mismatch", sa.policy_mismatch);
     listing.number("Refused as Expired", "refused", sa.refused);
+}
+
+// Tables need the same columns in each row, and few enough to be read.
+void describe_row(Listing& listing, const SaReport& sa) {
+    describe_identity(listing, sa);
+    listing.number("Packets", {}, sa.packets);
+    listing.number("Bytes", {}, sa.bytes);
+    number_or_null(listing, "Seconds Left", {}, sa.seconds_left, "NO LIMIT");
 }
 
 CommandResult show_qm_sas(CommandContext& context, const Arguments& arguments) {
@@ -382,9 +399,13 @@ CommandResult show_qm_sas(CommandContext& context, const Arguments& arguments) {
             continue;
         }
         listing.begin_record();
-        describe_identity(listing, sa);
-        describe_options(listing, sa, rule_text(in_force, sa.rule));
-        describe_use(listing, sa);
+        if (listing.layout() == Layout::kTable) {
+            describe_row(listing, sa);
+        } else {
+            describe_identity(listing, sa);
+            describe_options(listing, sa, rule_text(in_force, sa.rule));
+            describe_use(listing, sa);
+        }
         listing.end_record();
         ++shown;
     }

@@ -124,7 +124,7 @@ void SaManager::make_room(const SaSpec& spec) {
     }
     const auto entry = entries_.find(there->handle);
     if (entry != entries_.end() && entry->second.expired) {
-        remove(entry->first);
+        remove_one(entry->first);
     }
 }
 
@@ -140,13 +140,13 @@ std::size_t SaManager::remove(const SaSelection& selection) {
     }
     std::size_t removed = 0;
     for (const SaHandle handle : selected) {
-        removed += remove(handle);
+        removed += remove_one(handle);
     }
     return removed;
 }
 
 // With its bundle. 0: gone before, as the other half of one.
-std::size_t SaManager::remove(SaHandle handle) {
+std::size_t SaManager::remove_one(SaHandle handle) {
     const auto found = entries_.find(handle);
     if (found == entries_.end()) {
         return 0;
@@ -248,7 +248,7 @@ void SaManager::tick(const TscClock& clock) {
         const Due due = due_.begin()->second;
         due_.erase(due_.begin());
         if (due.removal) {
-            remove(due.handle);
+            remove_one(due.handle);
         } else {
             look_at_limits(due.handle, clock);
         }

@@ -136,7 +136,7 @@ class SaManager {
                                                               const config::Guid& rule,
                                                               dataplane::SaHandle outer);
     void make_room(const config::SaSpec& spec);
-    std::size_t remove(dataplane::SaHandle handle);
+    std::size_t remove_one(dataplane::SaHandle handle);
     void forget(dataplane::SaHandle handle);
     void look_at_limits(dataplane::SaHandle handle, const dataplane::TscClock& clock);
     void soft_expired(const Entry& entry);

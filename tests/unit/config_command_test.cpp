@@ -542,5 +542,86 @@ TEST(Completion, OffersWordsTagsAndValues) {
     EXPECT_EQ(complete(Context::kStatic, "show policy name=\"My po").prefix, "My po");
 }
 
+TEST(SaCommands, AreReadByTagAndByPlace) {
+    const std::string by_tag =
+        "add sa spi=0x1001 srcaddr=192.0.2.1 dstaddr=198.51.100.1 "
+        "method=\"ESP[AES128,SHA1]:100000k/3600s\" mode=tunnel enckey=00ff authkey=0x1122 "
+        "ahspi=4098 ahkey=33 window=128 esn=yes encap=yes encapsrcport=1 encapdstport=65535 "
+        "dscp=46 "
+        "df=clear fragment=after rule=R";
+    const std::string by_place =
+        "add sa 4097 192.0.2.1 198.51.100.1 \"ESP[AES128,SHA1]:100000k/3600s\" tunnel 00ff 0x1122 "
+        "4098 33 128 yes yes 1 65535 46 clear after R";
+    for (const std::string& line : {by_tag, by_place}) {
+        const ParsedCommand c = parsed(Context::kDynamic, line);
+        ASSERT_NE(c.spec, nullptr) << line;
+        EXPECT_EQ(c.spec->id, CommandId::kDynamicAddSa);
+        EXPECT_EQ(c.arguments.number("spi"), 4097U);
+        EXPECT_EQ(c.arguments.ip("srcaddr")->to_string(), "192.0.2.1");
+        EXPECT_EQ(c.arguments.ip("dstaddr")->to_string(), "198.51.100.1");
+        EXPECT_EQ(to_string(*c.arguments.sa_method("method")), "ESP[AES128,SHA1]:100000k/3600s");
+        EXPECT_EQ(c.arguments.keyword<SaMode>("mode"), SaMode::kTunnel);
+        EXPECT_EQ(c.arguments.key("enckey")->size(), 2U);
+        EXPECT_EQ(c.arguments.key("authkey")->size(), 2U);
+        EXPECT_EQ(c.arguments.number("ahspi"), 4098U);
+        EXPECT_EQ(c.arguments.key("ahkey")->size(), 1U);
+        EXPECT_EQ(c.arguments.number("window"), 128U);
+        EXPECT_EQ(c.arguments.yes_no("esn"), true);
+        EXPECT_EQ(c.arguments.yes_no("encap"), true);
+        EXPECT_EQ(c.arguments.number("encapsrcport"), 1U);
+        EXPECT_EQ(c.arguments.number("encapdstport"), 65535U);
+        EXPECT_EQ(c.arguments.dscp("dscp")->value, 46);
+        EXPECT_EQ(c.arguments.keyword<DfPolicy>("df"), DfPolicy::kClear);
+        EXPECT_EQ(c.arguments.keyword<FragmentPolicy>("fragment"), FragmentPolicy::kAfter);
+        EXPECT_EQ(c.arguments.text("rule"), "R");
+    }
+}
+
+TEST(SaCommands, AWordWithAPlaceOfItsOwnTakesNoOtherValue) {
+    struct Row {
+        const char* line;
+        bool all;
+        bool source;
+        bool destination;
+    };
+    const Row rows[] = {
+        {"show qmsas", false, false, false},
+        {"show qmsas all", true, false, false},
+        {"show qmsas 10.0.0.1", false, true, false},
+        {"show qmsas all 10.0.0.1", true, true, false},
+        {"show qmsas 10.0.0.1 all", true, true, false},
+        {"show qmsas 10.0.0.1 10.0.0.2", false, true, true},
+        {"show qmsas \"all\"", false, true, false},
+    };
+    for (const Row& row : rows) {
+        const ParsedCommand c = parsed(Context::kDynamic, row.line);
+        EXPECT_EQ(c.arguments.given("all"), row.all) << row.line;
+        EXPECT_EQ(c.arguments.given("srcaddr"), row.source) << row.line;
+        EXPECT_EQ(c.arguments.given("dstaddr"), row.destination) << row.line;
+    }
+}
+
+TEST(SaCommands, DeleteNeedsAnSpiOrAll) {
+    EXPECT_EQ(failure(Context::kDynamic, "delete sa dstaddr=10.0.0.1").code,
+              ErrorCode::kMissingParameter);
+    EXPECT_FALSE(parsed(Context::kDynamic, "delete sa all").arguments.given("spi"));
+    EXPECT_EQ(parsed(Context::kDynamic, "delete sa 256").arguments.number("spi"), 256U);
+}
+
+TEST(SaCommands, CompletionKnowsTheirKeywordsAndRules) {
+    const auto has = [](const char* line, const char* candidate) {
+        const Completion completion = complete(Context::kDynamic, line);
+        return std::find(completion.candidates.begin(), completion.candidates.end(), candidate)
+               != completion.candidates.end();
+    };
+    EXPECT_TRUE(has("add s", "sa"));
+    EXPECT_TRUE(has("add sa enck", "enckey="));
+    EXPECT_TRUE(has("add sa mode=t", "tunnel"));
+    EXPECT_TRUE(has("add sa df=", "clear"));
+    EXPECT_TRUE(has("add sa fragment=", "before"));
+    EXPECT_TRUE(has("show qm", "qmsas"));
+    EXPECT_EQ(complete(Context::kDynamic, "add sa rule=").object, ObjectKind::kRule);
+}
+
 }  // namespace
 }  // namespace config

@@ -355,6 +355,24 @@ TEST(Value, AcceptsAndRefusesByType) {
         {ValueType::kRootCa,
          {"CN=x", "C=US, O=A B certmap:yes", "CN=x excludecaname:no certmap:Y"},
          {"", "x", "certmap:yes", "CN=x certmap:maybe", "CN=x certmap:yes certmap:no"}},
+        {ValueType::kIpAddress,
+         {"10.0.0.1", "2001:db8::1"},
+         {"", "me", "10.0.0.0/8", "10.0.0.1-10.0.0.2", "gw.example.com"}},
+        {ValueType::kSpi,
+         {"256", "4294967295", "0x100", "0XffFFffff"},
+         {"", "255", "0xff", "4294967296", "0x100000000", "0x", "100x", "-256", "ffff", "0x0x100"}},
+        {ValueType::kSaMethod,
+         {"AH[SHA1]", "ESP[AES128,SHA1]:300s", "AH[SHA1]+ESP[3DES,SHA1]"},
+         {"", "AH[SHA1] AH[MD5]", "SHA1", "AH[SHA1]:299s"}},
+        {ValueType::kSaMode, {"transport", "Tunnel"}, {"", "tranport", "both"}},
+        {ValueType::kHexKey,
+         {"00", "0x00", "0XaF", std::string(256, 'f')},
+         {"", "0x", "0", "0x0", "0g", "00 11", "-1", "+1", " 1", std::string(258, 'f')}},
+        {ValueType::kReplayWindow, {"0", "64", "100", "4096"}, {"", "63", "4097", "0x40", "-1"}},
+        {ValueType::kUdpPort, {"1", "65535"}, {"0", "65536", "any", ""}},
+        {ValueType::kDscp, {"copy", "COPY", "0", "63"}, {"64", "", "ef", "-1"}},
+        {ValueType::kDfPolicy, {"copy", "set", "Clear"}, {"", "yes"}},
+        {ValueType::kFragmentPolicy, {"before", "AFTER"}, {"", "no"}},
     };
     for (const Row& row : rows) {
         for (const std::string& text : row.good) {
@@ -402,6 +420,24 @@ TEST(Value, WeakMethodsAreNoted) {
 TEST(Value, SecretsStayOutOfErrors) {
     const std::string secret(1025, 's');
     EXPECT_EQ(parse(ValueType::kPresharedKey, secret).error().text.find("sss"), std::string::npos);
+    for (const std::string& key :
+         {std::string(258, 'f'), std::string("fffff"), std::string("ffxy")}) {
+        EXPECT_EQ(parse(ValueType::kHexKey, key).error().text.find("ff"), std::string::npos);
+    }
+}
+
+TEST(Value, HexKeysAreTheBytesTheySpell) {
+    const std::vector<std::uint8_t> bytes = {0x00, 0x7F, 0xAB, 0xCD, 0xFF};
+    for (const char* text : {"007fabcdff", "0x007FABCDFF", "0X007fAbCdFf"}) {
+        const Result<Value> key = parse(ValueType::kHexKey, text);
+        ASSERT_TRUE(key) << text;
+        EXPECT_TRUE(equal_ct(std::get<SecretBytes>(*key), SecretBytes(bytes))) << text;
+    }
+}
+
+TEST(Value, SpisAreReadInBothBases) {
+    EXPECT_EQ(std::get<std::uint32_t>(*parse(ValueType::kSpi, "4097")), 4097U);
+    EXPECT_EQ(std::get<std::uint32_t>(*parse(ValueType::kSpi, "0x1001")), 4097U);
 }
 
 TEST(RootCa, ReadsQuotesAndFlagsFromTheRight) {
@@ -421,7 +457,7 @@ TEST(RootCa, ReadsQuotesAndFlagsFromTheRight) {
 }
 
 TEST(ValueTypeTable, EveryRowIsComplete) {
-    for (int i = 0; i <= static_cast<int>(ValueType::kRootCa); ++i) {
+    for (int i = 0; i <= static_cast<int>(ValueType::kFragmentPolicy); ++i) {
         const auto type = static_cast<ValueType>(i);
         const ValueTypeRow& row = row_of(type);
         EXPECT_EQ(row.type, type) << i;

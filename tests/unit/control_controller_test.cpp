@@ -175,6 +175,145 @@ TEST_F(ControllerTest, AuditNamesTheUserAndMasksTheKey) {
     EXPECT_EQ(audit[3].find("sesame"), std::string::npos);
 }
 
+constexpr const char* kKey = "00112233445566778899aabbccddeeff00112233";
+constexpr const char* kOtherKey = "0x99887766554433221100ffeeddccbbaa";
+
+std::string add_sa(const std::string& spi) {
+    return "ipsec dynamic add sa spi=" + spi + " srcaddr=10.0.0.254 dstaddr=10.0.0.1 "
+           "method=ESP[AES128,SHA1] enckey=" + kOtherKey + " authkey=" + kKey;
+}
+
+TEST_F(ControllerTest, AuditMasksEveryKey) {
+    run({add_sa("300"),
+         "ipsec dynamic add sa 301 10.0.0.254 10.0.0.1 AH[SHA1]+ESP[AES128,SHA1] transport "
+             + std::string(kOtherKey) + " " + kKey + " 302 " + kKey,
+         "ipsec static add policy name=P",
+         "ipsec static add filterlist name=L",
+         "ipsec static add filteraction name=N",
+         "ipsec static add rule name=R policy=P filterlist=L filteraction=N psk=one psk=R",
+         "ipsec static add rule name=one policy=P filterlist=L filteraction=N psk=one"});
+    ASSERT_EQ(audit.size(), 6U) << "a line that cannot be read is not executed";
+    EXPECT_NE(audit[0].find("result=ok"), std::string::npos) << audit[0];
+    EXPECT_NE(audit[0].find("enckey=**** authkey=****"), std::string::npos) << audit[0];
+    EXPECT_NE(audit[1].find("result=ok"), std::string::npos) << audit[1];
+    EXPECT_NE(audit[1].find("transport **** **** 302 ****"), std::string::npos) << audit[1];
+    EXPECT_NE(audit[5].find("name=one policy=P"), std::string::npos)
+        << "a value that is equal to a key tells nothing: " << audit[5];
+    EXPECT_NE(audit[5].find("psk=****"), std::string::npos) << audit[5];
+    for (const std::string& line : audit) {
+        EXPECT_EQ(line.find("00112233"), std::string::npos) << line;
+        EXPECT_EQ(line.find("99887766"), std::string::npos) << line;
+    }
+}
+
+TEST_F(ControllerTest, NoReplyAboutAnSaHoldsAKey) {
+    for (const std::string& line : {add_sa("300"),
+                                    add_sa("300"),
+                                    add_sa("300") + " rule=missing",
+                                    add_sa("301") + "00",
+                                    add_sa("301") + "0",
+                                    add_sa("301") + "x",
+                                    add_sa("301") + " ahkey=" + kKey,
+                                    std::string("ipsec dynamic show qmsas"),
+                                    std::string("ipsec dynamic show qmsas format=table"),
+                                    std::string("ipsec dynamic show stats")}) {
+        for (const bool json : {false, true}) {
+            control::Request request;
+            request.line = line;
+            request.json = json;
+            request.show_secrets = true;
+            controller->execute(session, {}, {request}, [&](auto replies) {
+                EXPECT_EQ(replies[0].text.find("00112233"), std::string::npos) << replies[0].text;
+                EXPECT_EQ(replies[0].text.find("99887766"), std::string::npos) << replies[0].text;
+            });
+        }
+    }
+    EXPECT_EQ(dataplane.sas().size(), 1U);
+}
+
+TEST_F(ControllerTest, AFailedTransactionLeavesSasAlone) {
+    // A transaction that somebody else holds open makes begin() fail, as a full disk would.
+    ASSERT_TRUE(store->begin());
+    const auto replies = run({"ipsec static add filterlist name=A",
+                              add_sa("300"),
+                              "ipsec dynamic show qmsas",
+                              "ipsec static add filterlist name=B",
+                              "ipsec dynamic delete sa spi=300",
+                              "ipsec dynamic delete sa spi=300"});
+    store->rollback();
+    ASSERT_EQ(replies.size(), 6U);
+    EXPECT_FALSE(replies[0].ok);
+    EXPECT_TRUE(replies[1].ok) << replies[1].text;
+    EXPECT_NE(replies[2].text.find("No. of SAs              : 1"), std::string::npos);
+    EXPECT_FALSE(replies[3].ok);
+    EXPECT_TRUE(replies[4].ok) << replies[4].text;
+    EXPECT_FALSE(replies[5].ok);
+}
+
+TEST_F(ControllerTest, AnSaCanNameARuleOfTheSameBatch) {
+    const auto replies = run({"ipsec static add policy name=P assign=yes",
+                              "ipsec static add filteraction name=N action=negotiate",
+                              "ipsec static add filter filterlist=L srcaddr=me dstaddr=10.0.0.1",
+                              "ipsec static add rule name=R policy=P filterlist=L filteraction=N",
+                              add_sa("300") + " rule=R",
+                              "ipsec static delete policy name=P",
+                              add_sa("301") + " rule=R"});
+    EXPECT_TRUE(replies[4].ok) << replies[4].text;
+    EXPECT_FALSE(replies[6].ok);
+    ASSERT_EQ(dataplane.sas().size(), 1U);
+    EXPECT_NE(dataplane.sas()[0].spec.rule, config::kAnyRule);
+    EXPECT_FALSE(dataplane.sas()[0].rule.is_nil());
+}
+
+TEST_F(ControllerTest, ADynamicRuleIsNamedByItsGuid) {
+    run({"ipsec dynamic add mmpolicy name=mm",
+         "ipsec dynamic add qmpolicy name=qm",
+         "ipsec dynamic add rule srcaddr=me dstaddr=10.0.0.1 mmpolicy=mm qmpolicy=qm"});
+    const config::Guid guid = controller->dynamic_state().rules.at(0).guid;
+    EXPECT_TRUE(run({add_sa("300") + " rule=" + guid.to_string()})[0].ok);
+    ASSERT_EQ(dataplane.sas().size(), 1U);
+    EXPECT_EQ(dataplane.sas()[0].rule, guid);
+    EXPECT_EQ(dataplane.sas()[0].spec.rule, dataplane.submitted.back()->rules.at(0).tag);
+}
+
+TEST_F(ControllerTest, StatisticsComeFromSasAndDrops) {
+    const auto drop = [&](dataplane::DropReason reason, std::uint64_t count) {
+        dataplane.counters.drops[static_cast<std::size_t>(reason)] = count;
+    };
+    drop(dataplane::DropReason::kSaUnknown, 1);
+    drop(dataplane::DropReason::kEspTruncated, 2);
+    drop(dataplane::DropReason::kEspBadLength, 4);
+    drop(dataplane::DropReason::kEspBadPadding, 8);
+    drop(dataplane::DropReason::kIcvMismatch, 16);
+    drop(dataplane::DropReason::kAhTruncated, 32);
+    drop(dataplane::DropReason::kAhBadLength, 64);
+    drop(dataplane::DropReason::kReplayed, 128);
+    drop(dataplane::DropReason::kReplayTooOld, 256);
+    drop(dataplane::DropReason::kSequenceZero, 512);
+    run({add_sa("300")});
+    dataplane.sa_table.find(dataplane.sa_table.all().at(0)->handle)->bytes = 1000;
+    control::Request request;
+    request.line = "ipsec dynamic show stats type=ipsec";
+    request.json = true;
+    std::string text;
+    controller->execute(session, {}, {request}, [&](auto replies) { text = replies[0].text; });
+    for (const char* expected : {"\"active_associations\":1,",
+                                 "\"key_adds\":1,",
+                                 "\"key_deletes\":0,",
+                                 "\"active_tunnels\":0,",
+                                 "\"bad_spi_packets\":1,",
+                                 "\"packets_not_decrypted\":14,",
+                                 "\"packets_not_authenticated\":112,",
+                                 "\"packets_with_replay_detection\":896,",
+                                 "\"confidential_bytes_sent\":1000,",
+                                 "\"authenticated_bytes_sent\":1000,",
+                                 "\"transport_bytes_sent\":1000,",
+                                 "\"transport_bytes_received\":0,",
+                                 "\"bytes_sent_in_tunnels\":0,"}) {
+        EXPECT_NE(text.find(expected), std::string::npos) << expected << " in " << text;
+    }
+}
+
 TEST_F(ControllerTest, RefreshFollowsTheHost) {
     run({"ipsec static add policy name=P assign=yes",
          "ipsec static add filteraction name=block action=block",
