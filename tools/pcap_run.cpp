@@ -110,7 +110,9 @@ Result<void> run_commands(const std::string& script, tools::OfflineDataplane& da
     const auto session = std::make_shared<control::Session>();
     std::istringstream lines(script);
     Result<void> outcome;
-    for (std::string line; std::getline(lines, line) && outcome;) {
+    std::size_t number = 0;
+    for (std::string line; outcome && std::getline(lines, line);) {
+        ++number;
         if (line.empty() || line.front() == '#') {
             continue;
         }
@@ -118,8 +120,10 @@ Result<void> run_commands(const std::string& script, tools::OfflineDataplane& da
         request.line = line;
         controller.execute(session, {}, {request}, [&](std::vector<control::Reply> replies) {
             if (!replies.front().ok) {
-                outcome = Error{ErrorCode::kBadFile,
-                                fmt::format("\"{}\": {}", line, replies.front().text)};
+                // Not the line itself: it may hold a key.
+                outcome =
+                    Error{ErrorCode::kBadFile,
+                          fmt::format("line {} of the commands: {}", number, replies.front().text)};
             }
         });
     }
