@@ -183,13 +183,13 @@ Sa::Sa(const config::SaSpec& spec, crypto::SaKeys expanded, const TscClock& cloc
       fragments(spec.fragments),
       dscp(spec.dscp),
       encapsulation(spec.encapsulation),
-      keys(std::move(expanded)),
       iv_base(random_base()),
-      lifetime(spec.lifetime),
       deadlines{.soft = deadline(spec.lifetime.soft_seconds, clock),
                 .hard = deadline(spec.lifetime.hard_seconds, clock)},
       soft_sequence(last_sequence_of(spec) - kSequenceMargin),
       last_sequence(last_sequence_of(spec)),
+      lifetime(spec.lifetime),
+      keys(std::move(expanded)),
       replay(window_of(spec, icv_bytes)) {}
 
 bool is_expired(const Sa& sa, std::uint64_t now) {

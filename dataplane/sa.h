@@ -45,6 +45,7 @@ struct Sa {
     Sa(const config::SaSpec& spec, crypto::SaKeys expanded, const TscClock& clock);
     Sa(const Sa&) = delete;
     Sa& operator=(const Sa&) = delete;
+    ~Sa() = default;
 
     // --- Found by. writer: control, before the Sa is in the table; the links by SaTable
     std::atomic<Sa*> next_by_spi{nullptr};   // readers: workers; order: release / acquire
@@ -64,7 +65,6 @@ struct Sa {
     // A bundle (RFC 4301 4.4.2.1 of its predecessor 2401): this ESP SA's packets lie within AH of
     // `outer`. Of the outer one: it never stands alone. writer: control, before it is in the table
     bool within_bundle = false;
-    Sa* outer = nullptr;
     std::uint8_t icv_bytes;
     std::uint8_t iv_bytes;
     // ESP: payload, padding and trailer are a multiple of it (RFC 4303 2.4: at least 4).
@@ -73,19 +73,21 @@ struct Sa {
     config::FragmentPolicy fragments;
     std::optional<std::uint8_t> dscp;
     std::optional<config::UdpEncapsulation> encapsulation;
-    crypto::SaKeys keys;
+    Sa* outer = nullptr;
     // Counter modes: the IV is this plus the sequence number. Random, so that a key that an
     // operator installs twice does not repeat its IVs (RFC 4106 3.1, RFC 3686 3.1).
     std::uint64_t iv_base = 0;
-    config::SaLifetime lifetime;
     SaDeadlines deadlines;
     std::uint64_t soft_sequence;  // outbound: the number from which a successor is asked for
     std::uint64_t last_sequence;  // outbound: never exceeded (RFC 4303 3.3.3)
+    config::SaLifetime lifetime;
+    crypto::SaKeys keys;
 
     // --- What packets change
     alignas(RTE_CACHE_LINE_SIZE) SharedCounter sequence{0};  // outbound: the last one given out
     SharedCounter bytes{0};                                  // against the lifetime
     SharedCounter packets{0};
+    SharedCounter expired{0};                 // packets refused after the hard limit
     std::atomic<std::uint64_t> last_used{0};  // TSC of the last packet; any worker
     std::atomic<bool> soft_raised{false};     // each event is raised once, whoever is first
     std::atomic<bool> hard_raised{false};
@@ -98,7 +100,6 @@ struct Sa {
     SharedCounter replayed{0};
     SharedCounter malformed{0};        // lengths, padding, next header
     SharedCounter policy_mismatch{0};  // verified, but no rule allows it through this SA
-    SharedCounter expired{0};          // packets refused after the hard limit
 };
 
 // Numbers for a burst's packets of one outbound SA: taken once per SA and burst, given out in

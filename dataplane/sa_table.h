@@ -103,8 +103,8 @@ class SaTable {
                                      config::Family family,
                                      const std::uint8_t* address) const;
     [[nodiscard]] Chain& chain_of(const SpiKey& key) const;
-    [[nodiscard]] Chain& chain_of(const PeerKey& key) const;
-    [[nodiscard]] Sa* find_exactly(const PeerKey& key) const;
+    // The key's chain, with another rule in the place of its own.
+    [[nodiscard]] Chain& chain_of(const PeerKey& key, config::RuleTag rule) const;
     [[nodiscard]] Place& place_of(SaHandle handle) const { return places_[handle & mask_]; }
     [[nodiscard]] config::Result<void> check(const Sa& sa, SaHandle outer) const;
     void retire(Sa& sa);
@@ -115,7 +115,7 @@ class SaTable {
     std::uint32_t mask_;   // capacity - 1: selects a handle's place, and a hash's chain
     unsigned place_bits_;  // of a handle; the use count is above
     // Secret: a peer chooses the SPIs of our outbound SAs, and must not choose them into one chain.
-    std::array<std::uint64_t, 4> seed_;
+    std::array<std::uint64_t, 4> seed_{};
     std::unique_ptr<Chain[]> by_spi_;   // through Sa::next_by_spi
     std::unique_ptr<Chain[]> by_peer_;  // through Sa::next_by_peer: outbound, not within a bundle
     std::unique_ptr<Place[]> places_;
