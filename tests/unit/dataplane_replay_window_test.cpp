@@ -1,4 +1,5 @@
 #include "dataplane/replay_window.h"
+#include "tests/support/meeting.h"
 
 #include <gtest/gtest.h>
 
@@ -302,14 +303,11 @@ std::vector<unsigned> accepted_by_threads(std::uint32_t size,
     }
     ReplayWindow window(size);
     std::vector<std::atomic<unsigned>> accepted(count + 1);
-    std::atomic<std::size_t> ready{0};
+    tests::Meeting meeting(kThreads);
     std::vector<std::thread> threads;
     for (std::size_t id = 0; id < kThreads; ++id) {
         threads.emplace_back([&, id] {
-            ready.fetch_add(1);
-            while (ready.load() != kThreads) {
-                std::this_thread::yield();
-            }
+            meeting.wait();
             for (std::size_t i = id; i < sequences.size(); i += kThreads) {
                 const std::uint64_t sequence = sequences[i];
                 if (window.check(sequence) == kNew && window.commit(sequence) == kNew) {
@@ -323,6 +321,33 @@ std::vector<unsigned> accepted_by_threads(std::uint32_t size,
     }
     EXPECT_EQ(window.top(), count);
     return {accepted.begin(), accepted.end()};
+}
+
+// Two workers at the same moment: on neighbours in one word, of which no bit may get lost, then on
+// the same number, which only one of them may accept.
+TEST(ReplayWindowThreads, MeetInOneWord) {
+    constexpr std::uint64_t kRounds = 5000;
+    constexpr std::uint64_t kNumbers = 3 * kRounds;
+    ReplayWindow window(kNumbers);
+    tests::Meeting meeting(2);
+    std::atomic<std::uint64_t> shared{0};
+    std::atomic<std::uint64_t> own{0};
+    const auto work = [&](std::uint64_t id) {
+        for (std::uint64_t round = 0; round < kRounds; ++round) {
+            meeting.wait();
+            own += window.commit(3 * round + 1 + id) == kNew ? 1 : 0;
+            meeting.wait();
+            shared += window.commit(3 * round + 3) == kNew ? 1 : 0;
+        }
+    };
+    std::thread other(work, 1);
+    work(0);
+    other.join();
+    EXPECT_EQ(own, 2 * kRounds);
+    EXPECT_EQ(shared, kRounds);
+    for (std::uint64_t sequence = 1; sequence <= kNumbers; ++sequence) {
+        ASSERT_EQ(window.check(sequence), kSeen) << sequence;
+    }
 }
 
 TEST(ReplayWindowThreads, AcceptEveryNumberOfAFullWindowExactlyOnce) {

@@ -1,8 +1,10 @@
 #include "dataplane/sa.h"
+#include "tests/support/meeting.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <functional>
 #include <random>
@@ -310,14 +312,11 @@ TEST(ByteBudget, WithoutLimitEverythingPasses) {
 
 template <typename Work>
 void run_in_threads(std::size_t count, Work work) {
-    std::atomic<std::size_t> ready{0};
+    tests::Meeting meeting(count);
     std::vector<std::thread> threads;
     for (std::size_t id = 0; id < count; ++id) {
         threads.emplace_back([&, id] {
-            ready.fetch_add(1);
-            while (ready.load() != count) {
-                std::this_thread::yield();
-            }
+            meeting.wait();
             work(id);
         });
     }
@@ -330,9 +329,9 @@ class SaThreadsTest : public ::testing::TestWithParam<std::size_t> {};
 INSTANTIATE_TEST_SUITE_P(Threads, SaThreadsTest, ::testing::Values(1, 2, 4));
 
 TEST_P(SaThreadsTest, NoMoreThanTheLimitPassesAndEachEventIsTakenOnce) {
-    constexpr std::uint64_t kLimit = 20'000'000;
+    constexpr std::uint64_t kLimit = 300'000'000;
     constexpr std::uint64_t kLargest = 1500;
-    constexpr std::size_t kBurst = 32;
+    constexpr std::size_t kBurst = 4;
     SaSpec spec = esp();
     spec.lifetime = {kLimit / 2, kLimit, 0, 0};
     const auto sa = made(spec);
@@ -342,7 +341,7 @@ TEST_P(SaThreadsTest, NoMoreThanTheLimitPassesAndEachEventIsTakenOnce) {
     run_in_threads(GetParam(), [&](std::size_t id) {
         std::mt19937_64 random(id);
         while (!is_expired(*sa, 0)) {
-            std::vector<std::uint64_t> sizes(1 + random() % kBurst);
+            std::array<std::uint64_t, kBurst> sizes{};
             std::uint64_t total = 0;
             for (std::uint64_t& size : sizes) {
                 size = 1 + random() % kLargest;
@@ -363,8 +362,33 @@ TEST_P(SaThreadsTest, NoMoreThanTheLimitPassesAndEachEventIsTakenOnce) {
     EXPECT_EQ(hard, 1U);
 }
 
+TEST_P(SaThreadsTest, OfThoseWhoLookAtOnceOneRaisesTheEvent) {
+    constexpr unsigned kRounds = 3000;
+    SaSpec spec = esp();
+    spec.lifetime = {0, 0, 2, 3};
+    const auto sa = made(spec);
+    std::atomic<unsigned> soft{0};
+    std::atomic<unsigned> hard{0};
+    tests::Meeting meeting(GetParam());
+    run_in_threads(GetParam(), [&](std::size_t id) {
+        for (unsigned round = 0; round < kRounds; ++round) {
+            if (id == 0) {
+                rearm_expiry(*sa, SaExpiry::kSoft);
+                rearm_expiry(*sa, SaExpiry::kHard);
+            }
+            meeting.wait();
+            soft += take_expiry(*sa, 7'000) == SaExpiry::kSoft ? 1 : 0;
+            meeting.wait();
+            hard += take_expiry(*sa, 8'000) == SaExpiry::kHard ? 1 : 0;
+            meeting.wait();
+        }
+    });
+    EXPECT_EQ(soft, kRounds);
+    EXPECT_EQ(hard, kRounds);
+}
+
 TEST_P(SaThreadsTest, EverySequenceNumberIsGivenOutOnceUpToTheLast) {
-    constexpr std::uint64_t kLast = 200'000;
+    constexpr std::uint64_t kLast = 1'000'000;
     const auto sa = made(esp());
     sa->last_sequence = kLast;
     sa->soft_sequence = kLast / 2;
@@ -374,7 +398,7 @@ TEST_P(SaThreadsTest, EverySequenceNumberIsGivenOutOnceUpToTheLast) {
     run_in_threads(GetParam(), [&](std::size_t id) {
         std::mt19937_64 random(id);
         while (!is_expired(*sa, 0)) {
-            const auto packets = static_cast<std::uint32_t>(1 + random() % 32);
+            const auto packets = static_cast<std::uint32_t>(1 + random() % 4);
             SequenceRun run(*sa, packets);
             for (std::uint32_t i = 0; i < packets; ++i) {
                 if (const auto sequence = run.take()) {
