@@ -222,11 +222,11 @@ void SaTable::unlink(Chain& chain, Sa& sa, Link next) {
 }
 
 std::uint64_t SaTable::hash(std::uint64_t words, Family family, const std::uint8_t* address) const {
-    if (family == Family::kIpv4) {
-        return fold(words ^ seed_[0], load<std::uint32_t>(address) ^ seed_[1]);
-    }
-    const std::uint64_t half = fold(words ^ seed_[0], load<std::uint64_t>(address) ^ seed_[1]);
-    return fold(half ^ seed_[2], load<std::uint64_t>(address + 8) ^ seed_[3]);
+    const bool ipv4 = family == Family::kIpv4;
+    const std::uint64_t begin = ipv4 ? load<std::uint32_t>(address) : load<std::uint64_t>(address);
+    const std::uint64_t end = ipv4 ? 0 : load<std::uint64_t>(address + 8);
+    // Folded once, numbers in sequence would lie in a lattice, for some seeds a narrow one.
+    return fold(fold(words ^ seed_[0], begin ^ seed_[1]) ^ seed_[2], end ^ seed_[3]);
 }
 
 SaTable::Chain& SaTable::chain_of(const SpiKey& key) const {
