@@ -377,6 +377,7 @@ TEST_P(SaThreadsTest, OfThoseWhoLookAtOnceOneRaisesTheEvent) {
                 rearm_expiry(*sa, SaExpiry::kHard);
             }
             meeting.wait();
+            meeting.wait();  // who rearmed would be ahead of those who waited for it
             soft += take_expiry(*sa, 7'000) == SaExpiry::kSoft ? 1 : 0;
             meeting.wait();
             hard += take_expiry(*sa, 8'000) == SaExpiry::kHard ? 1 : 0;
