@@ -3,7 +3,7 @@
 #include "dataplane/encap.h"
 #include "dataplane/ipsec_events.h"
 
-#include <algorithm>
+#include <optional>
 
 namespace dataplane {
 
@@ -11,7 +11,7 @@ namespace dataplane {
 // dropped afterwards are lost, which receivers take for loss on the way.
 void IpsecOutbound::account(std::uint64_t now) {
     for (SaShare& share : tally_.shares()) {
-        share.sequence = share.sa->sequence.fetch_add(share.packets, std::memory_order_relaxed);
+        share.numbers = SequenceRun(*share.sa, share.packets);
         share.count(now);
         raise_expiry(events_, *share.sa, now);
     }
@@ -23,8 +23,9 @@ IpsecCheck IpsecOutbound::admit(const Queued& queued, IpsecWork& work, std::uint
     work.mbuf = queued.mbuf;
     work.sa = queued.sa;
     work.spi = sa.spi;
-    work.sequence = ++share.sequence;
-    if (work.sequence > sa.last_sequence) {
+    const std::optional<std::uint64_t> sequence = share.numbers.take();
+    work.sequence = sequence.value_or(0);
+    if (!sequence) {
         return DropReason::kSequenceExhausted;
     }
     const bool fits = share.budget.take(queued.bytes);

@@ -106,6 +106,7 @@ struct Sa {
 // order. Any number of workers; no two packets get the same one.
 class SequenceRun {
   public:
+    SequenceRun() = default;
     SequenceRun(Sa& sa, std::uint32_t packets)
         // An SA that is used up counts no further, or it would begin anew some day.
         : next_(sa.sequence.load(std::memory_order_relaxed) >= sa.last_sequence
@@ -119,8 +120,8 @@ class SequenceRun {
     }
 
   private:
-    std::uint64_t next_;  // the one given out last
-    std::uint64_t last_;
+    std::uint64_t next_ = 0;  // the one given out last
+    std::uint64_t last_ = 0;
 };
 
 // Counts packets' bytes against the SA's hard limit, once per SA and burst, and says of each packet

@@ -17,7 +17,7 @@ struct SaShare {
     Sa* sa;
     std::uint32_t packets;
     std::uint64_t bytes;
-    std::uint64_t sequence;  // outbound: of the packet before the next one
+    SequenceRun numbers;  // outbound
     ByteBudget budget;
 
     void count(std::uint64_t now) {
@@ -35,7 +35,7 @@ class SaTally {
     [[nodiscard]] std::uint8_t add(Sa& sa, std::uint64_t bytes) {
         const std::size_t i = find(sa);
         if (i == count_) {
-            shares_[count_++] = {.sa = &sa, .packets = 0, .bytes = 0, .sequence = 0, .budget = {}};
+            shares_[count_++] = {.sa = &sa, .packets = 0, .bytes = 0, .numbers = {}, .budget = {}};
         }
         ++shares_[i].packets;
         shares_[i].bytes += bytes;

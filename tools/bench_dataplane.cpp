@@ -183,6 +183,9 @@ class Bed {
           rows_(rows),
           topology_(make_topology()),
           counters_(std::make_unique<dataplane::WorkerCounters>()),
+          crypto_(
+              dataplane::WorkerCrypto::create(crypto::EngineChoice::only(crypto::Engine::kOpenssl))
+                  .value()),
           events_(dataplane::make_plain_ring(sizeof(dataplane::Event), 64)) {
         const config::RuleSet set = make_rule_set(family, rows);
         std::vector<std::uint32_t> slots(set.filters.size());
@@ -200,8 +203,12 @@ class Bed {
             dataplane::PipelineContext{.topology = topology_,
                                        .counters = *counters_,
                                        .hits = hits_,
+                                       .sas = sas_,
+                                       .crypto = *crypto_.batch,
+                                       .ivs = *crypto_.ivs,
                                        .events = events_.get(),
                                        .pool = pool,
+                                       .large_pool = pool,
                                        .tsc_hz = rte_get_tsc_hz()});
         tests::Random random(1);
         for (std::size_t i = 0; i < kFlows; ++i) {
@@ -311,6 +318,8 @@ class Bed {
     std::size_t rows_;
     dataplane::Topology topology_;
     std::unique_ptr<dataplane::WorkerCounters> counters_;
+    dataplane::SaTable sas_{1024};  // stays empty: nothing here is protected
+    dataplane::WorkerCrypto crypto_;
     dataplane::HitCounters hits_;
     dataplane::PlainRing events_;
     dataplane::Snapshot snapshot_;

@@ -39,7 +39,7 @@ class OfflineDataplane : public control::DataplaneHandle {
 
     // For the pipeline that replays, together with the engines that the keys are expanded for. Time
     // does not pass in a replay.
-    [[nodiscard]] dataplane::SaTable& sa_table() { return sa_table_; }
+    [[nodiscard]] const dataplane::SaTable& sa_table() const { return sa_table_; }
     [[nodiscard]] const crypto::EngineChoice& engines() const { return engines_; }
 
   private:

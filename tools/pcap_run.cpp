@@ -15,6 +15,7 @@
 #include "dataplane/eal.h"
 #include "dataplane/packet_pool.h"
 #include "dataplane/pipeline.h"
+#include "dataplane/worker.h"
 #include "tools/offline_dataplane.h"
 #include "tools/pcap_file.h"
 
@@ -130,14 +131,24 @@ Result<void> run_commands(const std::string& script, tools::OfflineDataplane& da
     return outcome;
 }
 
+struct Pools {
+    rte_mempool* packets;
+    rte_mempool* datagrams;
+};
+
 class Replay {
   public:
     static Result<std::unique_ptr<Replay>> make(const config::GatewayConfig& gateway,
-                                                std::shared_ptr<const config::RuleSet> rule_set,
                                                 dataplane::FilterEngine engine,
-                                                rte_mempool* pool,
+                                                const Pools& pools,
+                                                const tools::OfflineDataplane& dataplane,
                                                 const std::string& out) {
-        auto replay = std::make_unique<Replay>(std::move(rule_set), pool, out);
+        auto crypto = dataplane::WorkerCrypto::create(dataplane.engines());
+        if (!crypto) {
+            return std::move(crypto).error();
+        }
+        auto replay = std::make_unique<Replay>(
+            dataplane.in_force().rule_set, pools, std::move(crypto).value(), out);
         replay->topology_ = offline_topology(gateway);
         Result<std::vector<dataplane::RouteEntry>> routes =
             dataplane::make_routes(replay->topology_, gateway.routes);
@@ -158,19 +169,25 @@ class Replay {
         replay->snapshot_.neighbors =
             std::make_shared<dataplane::NeighborTable>(static_neighbors(gateway));
         replay->snapshot_.revision = 1;
-        replay->make_pipeline();
+        replay->make_pipeline(dataplane.sa_table());
         return replay;
     }
 
-    Replay(std::shared_ptr<const config::RuleSet> rule_set, rte_mempool* pool, std::string out)
-        : rule_set_(std::move(rule_set)), pool_(pool), out_(std::move(out)) {}
+    Replay(std::shared_ptr<const config::RuleSet> rule_set,
+           const Pools& pools,
+           dataplane::WorkerCrypto crypto,
+           std::string out)
+        : rule_set_(std::move(rule_set)),
+          pools_(pools),
+          crypto_(std::move(crypto)),
+          out_(std::move(out)) {}
 
     [[nodiscard]] const dataplane::Topology& topology() const { return topology_; }
 
     // Sends one frame and reports its outputs, drops and deciding filters.
     Result<nlohmann::json> send(const InputFrame& input) {
         const Before before = counters_now();
-        rte_mbuf* mbuf = rte_pktmbuf_alloc(pool_);
+        rte_mbuf* mbuf = rte_pktmbuf_alloc(pools_.packets);
         if (mbuf == nullptr) {
             return Error{ErrorCode::kSystem, "The packet pool is empty."};
         }
@@ -214,14 +231,23 @@ class Replay {
         void operator()(rte_ring* ring) const { rte_ring_free(ring); }
     };
 
-    void make_pipeline() {
+    void make_pipeline(const dataplane::SaTable& sas) {
         events_.reset(rte_ring_create_elem("replay-events",
                                            sizeof(dataplane::Event),
                                            dataplane::kEventRingSize,
                                            SOCKET_ID_ANY,
                                            RING_F_SP_ENQ | RING_F_SC_DEQ));
-        pipeline_ = std::make_unique<dataplane::Pipeline>(dataplane::PipelineContext{
-            topology_, counters_, hits_, events_.get(), pool_, rte_get_tsc_hz()});
+        pipeline_ = std::make_unique<dataplane::Pipeline>(
+            dataplane::PipelineContext{.topology = topology_,
+                                       .counters = counters_,
+                                       .hits = hits_,
+                                       .sas = sas,
+                                       .crypto = *crypto_.batch,
+                                       .ivs = *crypto_.ivs,
+                                       .events = events_.get(),
+                                       .pool = pools_.packets,
+                                       .large_pool = pools_.datagrams,
+                                       .tsc_hz = rte_get_tsc_hz()});
     }
 
     [[nodiscard]] Before counters_now() const {
@@ -270,6 +296,9 @@ class Replay {
         }
         dataplane::Event event;
         while (rte_ring_dequeue_elem(events_.get(), &event, sizeof(event)) == 0) {
+            if (event.mbuf == nullptr) {
+                continue;  // an SA's expiry, or what its audit log would say
+            }
             const std::string name = event.kind == dataplane::EventKind::kHostPacket ? "host"
                                      : event.kind == dataplane::EventKind::kNeighbor ? "neighbor"
                                                                                      : "unresolved";
@@ -309,7 +338,8 @@ class Replay {
     };
 
     std::shared_ptr<const config::RuleSet> rule_set_;
-    rte_mempool* pool_;
+    Pools pools_;
+    dataplane::WorkerCrypto crypto_;
     std::string out_;
     dataplane::Topology topology_;
     dataplane::WorkerCounters counters_;
@@ -386,11 +416,15 @@ Result<nlohmann::json> run(const Arguments& arguments) {
     if (!pool) {
         return std::move(pool).error();
     }
+    auto datagrams = dataplane::make_large_pool("replay-datagrams");
+    if (!datagrams) {
+        return std::move(datagrams).error();
+    }
     auto replay = Replay::make(
         *gateway,
-        dataplane.in_force().rule_set,
         arguments.engine == "acl" ? dataplane::FilterEngine::kAcl : dataplane::FilterEngine::kScan,
-        pool->get(),
+        {.packets = pool->get(), .datagrams = datagrams->get()},
+        dataplane,
         arguments.out);
     if (!replay) {
         return std::move(replay).error();
