@@ -54,7 +54,11 @@ class IpsecStageTest : public ::testing::Test {
     Bytes protect() { return protect(GatewayPair::from_west(Family::kV4, 64).bytes()); }
     // A packet from the west in so many tunnels inside each other.
     Bytes wrapped(unsigned layers) {
-        rte_mbuf* mbuf = net_.west.pool().make(GatewayPair::from_west(Family::kV4, 64).bytes());
+        const Bytes inner = GatewayPair::from_west(Family::kV4, 64).bytes();
+        rte_mbuf* mbuf = net_.west.pool().make(inner);
+        mbuf->data_off = static_cast<std::uint16_t>(
+            mbuf->data_off + 256);  // more layers than the ordinary headroom takes
+        std::copy(inner.begin(), inner.end(), dataplane::bytes_at(mbuf, 0));
         EXPECT_EQ(dataplane::parse(mbuf, dataplane::ParseMode::kRouted, tests::kGatewayMac).next,
                   dataplane::ParseNext::kIp);
         dataplane::WorkerCounters counters;

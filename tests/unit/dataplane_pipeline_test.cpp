@@ -192,7 +192,7 @@ TEST_F(PipelineTest, BlocksAndCountsWhatTheWinningRowBlocks) {
     net_.receive(kLan, burst);
     EXPECT_EQ(net_.take_sent().size(), 1U);
     EXPECT_EQ(net_.drops(DropReason::kFilterBlock), 2U);
-    EXPECT_EQ(net_.drops(DropReason::kNegotiateNoSa), 1U);
+    EXPECT_EQ(net_.drops(DropReason::kNegotiateTransit), 1U);
     EXPECT_EQ(net_.hits(0).packets, 2U);
     EXPECT_EQ(net_.hits(0).bytes, 42U + 52U);
     EXPECT_EQ(net_.hits(1).packets, 1U);
