@@ -352,6 +352,14 @@ Result<void> QmReader::take_esp(const std::vector<std::string_view>& names, QmOf
     if (names.size() == 1 && !aead) {
         return fail("ESP takes one encryption and one integrity");
     }
+    // RFC 3686 3.3. Of the ciphers that are no AEAD only counter modes have a salt.
+    if (cipher && !hash && !aead && row_of(*cipher).bytes.salt != 0) {
+        return fail("a counter mode cannot do without integrity");
+    }
+    // RFC 4543 2: in ESP it is for the null cipher.
+    if (cipher && hash && row_of(*hash).bytes.salt != 0) {
+        return fail("AES-GMAC goes with the encryption None");
+    }
     offer.has_esp = true;
     offer.esp_cipher = cipher.value_or(Cipher::kNone);
     offer.esp_hash = hash.value_or(Hash::kNone);

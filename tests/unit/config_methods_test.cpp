@@ -125,6 +125,9 @@ TEST(QmMethods, Refuses) {
                              "AH[3DES]",
                              "AH[SHA1,MD5]",
                              "AH[SHA1]+AH[MD5]",
+                             "ESP[AESCTR128,None]",
+                             "ESP[AESCTR256]",
+                             "ESP[AES128,AESGMAC128]",
                              "ESP[3DES,SHA1]+ESP[3DES,MD5]",
                              "AH[SHA1]+",
                              "ESP[3DES,SHA1],ESP[3DES,MD5]",
@@ -202,7 +205,8 @@ TEST(AlgorithmTable, EveryRowIsReachable) {
         EXPECT_EQ(row_of(hash.hash).token, hash.token);
         const std::string mm = "3DES-" + std::string(hash.token) + "-2";
         EXPECT_EQ(parse_mm_methods(mm).ok(), hash.main_mode) << mm;
-        const std::string qm = "ESP[3DES," + std::string(hash.token) + "]";
+        const bool gmac = hash.bytes.salt != 0;
+        const std::string qm = (gmac ? "ESP[None," : "ESP[3DES,") + std::string(hash.token) + "]";
         ASSERT_EQ(parse_qm_methods(qm).ok(), hash.quick_mode) << qm;
         EXPECT_EQ(parse_qm_methods(qm)->front().esp_hash, hash.hash);
     }
