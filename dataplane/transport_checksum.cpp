@@ -50,9 +50,10 @@ void renew_transport_checksum(const std::uint8_t* ip,
         store(field, checksum_of(ip, family, kProtoTcp, upper));
     } else if (protocol == kProtoUdp && upper.size() >= kUdpHeader) {
         const std::size_t length = load<be16>(&upper[kUdpLength]).host();
-        if (family == Family::kIpv4) {
-            store(&upper[kUdpChecksum], std::uint16_t{0});
-        } else if (length >= kUdpHeader && length <= upper.size()) {
+        // RFC 768: a sender over IPv4 may do without.
+        const bool has_none =
+            family == Family::kIpv4 && load<std::uint16_t>(&upper[kUdpChecksum]) == 0;
+        if (!has_none && length >= kUdpHeader && length <= upper.size()) {
             write_udp_checksum(ip, family, upper.first(length));
         }
     }

@@ -15,9 +15,10 @@ void write_udp_checksum(const std::uint8_t* ip,
                         config::Family family,
                         std::span<std::uint8_t> datagram);
 
-// `upper`: all that is behind the IP headers. Makes the checksum right for the addresses in `ip`;
-// over IPv4 UDP goes without one. Other protocols, and headers that are not all there, stay as they
-// are: the parser judges them. RFC 3948 3.1.2 allows this because the ICV has proved the bytes.
+// `upper`: all that is behind the IP headers. Makes the checksum right for the addresses in `ip`,
+// unless UDP over IPv4 came without one. Other protocols, and headers that are not all there, stay
+// as they are: the parser judges them. RFC 3948 3.1.2 allows this because the ICV has proved the
+// bytes.
 void renew_transport_checksum(const std::uint8_t* ip,
                               config::Family family,
                               std::uint8_t protocol,

@@ -75,7 +75,7 @@ def judge(pcap_run, steps, names):
 def flows_of(form, esn):
     return [pcap_gateway.Flow(number, method, form, esn)
             for number, method in enumerate(methods.all_methods())
-            if method.integrity or not esn]
+            if method.takes_esn or not esn]
 
 
 def run_column(pcap_run, form, esn, names):
@@ -101,7 +101,7 @@ def judge_judges():
     frames, rows, wanted = [], [], []
     for number, method in enumerate(methods.all_methods()):
         flow = pcap_gateway.Flow(number, method, pcap_gateway.FORMS[number % 6],
-                                 esn=method.integrity and number % 2 == 1)
+                                 esn=method.takes_esn and number % 2 == 1)
         inner = cells.inner_packet(flow, cells.SHAPES[1], True)
         packet = flow.out.protect(inner, 1)
         wrong = cells.difference("what scapy decrypts", flow.out.unprotect(packet), bytes(inner))

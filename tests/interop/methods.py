@@ -94,7 +94,16 @@ class Method:
 
     @property
     def integrity(self):
-        return self.ah is not None or self.cipher.aead or self.hash is not NO_HASH
+        return self.ah is not None or self.esp_integrity
+
+    @property
+    def esp_integrity(self):
+        return self.cipher is not None and (self.cipher.aead or self.hash is not NO_HASH)
+
+    @property
+    def takes_esn(self):
+        """Extended sequence numbers rest on an ICV, of each of a bundle's SAs on its own."""
+        return self.cipher is None or self.esp_integrity
 
     @property
     def tshark(self):
@@ -130,7 +139,9 @@ def all_methods():
         for integrity in HASHES:
             # RFC 4543 2: GMAC in ESP is for the null cipher; an AEAD brings its own integrity.
             fits = integrity is NO_HASH if cipher.aead else cipher is NULL or not integrity.gmac
-            if fits and (cipher, integrity) != (NULL, NO_HASH):
+            # RFC 4303 3.2: not nothing at all; RFC 3686 3.3: no counter mode without integrity.
+            nothing = integrity is NO_HASH and (cipher is NULL or (cipher.salt and not cipher.aead))
+            if fits and not nothing:
                 methods.append(Method(None, cipher, integrity))
     protocols = [h for h in HASHES if h is not NO_HASH]
     methods += [Method(ah, None, None) for ah in protocols]

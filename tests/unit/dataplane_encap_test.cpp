@@ -786,7 +786,7 @@ TEST_F(DecapTest, MakesChecksumsAnewBehindANat) {
     EXPECT_EQ(decapsulated(spec, seen6, tail(plain_v6().udp(1, 2).payload(9).bytes(), 54), kUdp),
               Packet(seen6).udp(1, 2).payload(9).bytes());
     EXPECT_EQ(decapsulated(spec, seen4, tail(plain_v4().udp(1, 2).payload(9).bytes(), 34), kUdp),
-              Packet(seen4).udp(1, 2).payload(9).poke(40, 0).poke(41, 0).bytes());
+              Packet(seen4).udp(1, 2).payload(9).bytes());
 }
 
 TEST_F(DecapTest, LeavesChecksumsAloneWithoutUdp) {

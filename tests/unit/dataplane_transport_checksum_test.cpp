@@ -55,8 +55,9 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         row("TcpOverIpv4", tcp(v4()).poke(50, 0x55).poke(51, 1), tcp(v4()), Family::kIpv4, 6),
         row("TcpOverIpv6", tcp(v6()).poke(70, 0x55).poke(71, 1), tcp(v6()), Family::kIpv6, 6),
-        row("UdpOverIpv4GoesWithout",
-            udp(v4()),
+        row("UdpOverIpv4", udp(v4()).poke(40, 0x55).poke(41, 1), udp(v4()), Family::kIpv4, 17),
+        row("UdpOverIpv4WithoutAChecksumStays",
+            udp(v4()).poke(40, 0).poke(41, 0),
             udp(v4()).poke(40, 0).poke(41, 0),
             Family::kIpv4,
             17),
