@@ -3,8 +3,8 @@
 #include "config/policy_store.h"
 #include "config/rule_sources.h"
 #include "config/rule_tags.h"
-#include "config/token.h"
 #include "control/commands.h"
+#include "control/masked_line.h"
 #include "control/object_names.h"
 
 #include <fmt/format.h>
@@ -38,31 +38,6 @@ bool changes_sas(const config::CommandSpec& spec) {
 
 bool writes_store(const config::CommandSpec& spec) {
     return spec.changes && !changes_sas(spec);
-}
-
-// The line for the audit log: keys are not repeated. `arguments` are those of `line`: one for each
-// token behind the command's words.
-std::string masked_line(const std::string& line, const config::Arguments& arguments) {
-    const Result<std::vector<config::Token>> tokens = config::tokenize(line);
-    if (!tokens || tokens->size() < arguments.in_order().size()) {
-        return {};
-    }
-    const std::size_t words = tokens->size() - arguments.in_order().size();
-    std::string masked;
-    for (std::size_t i = 0; i < tokens->size(); ++i) {
-        const config::Token& token = (*tokens)[i];
-        if (!masked.empty()) {
-            masked.push_back(' ');
-        }
-        if (token.tagged()) {
-            masked += token.tag + "=";
-        }
-        const bool hide =
-            i >= words
-            && std::holds_alternative<config::SecretBytes>(arguments.in_order()[i - words].value);
-        masked += hide ? std::string("****") : config::quote(token.value);
-    }
-    return masked;
 }
 
 }  // namespace

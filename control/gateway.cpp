@@ -200,7 +200,6 @@ void Gateway::stop() {
     if (packets_ != nullptr) {
         packets_->stop();
     }
-    sa_timer_.cancel();
     if (publisher_ != nullptr) {
         publisher_->stop();
     }

@@ -166,7 +166,7 @@ std::size_t SaManager::remove_one(SaHandle handle) {
     forget(handle);
     forget(partner);
     gone_.deleted += removed;
-    unreclaimed_ = table_.reclaim(publication_);
+    unreclaimed_ += removed;
     return removed;
 }
 

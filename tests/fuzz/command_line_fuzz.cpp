@@ -35,6 +35,9 @@ void check_arguments(const config::ParsedCommand& command) {
         } else if (const auto* auth = std::get_if<config::AuthMethod>(&argument.value)) {
             const auto again = config::parse_root_ca(config::root_ca_text(*auth));
             require(!again.ok() || again->root_ca == auth->root_ca);
+        } else if (argument.parameter->type == config::ValueType::kHexKey) {
+            const config::SecretBytes& key = std::get<config::SecretBytes>(argument.value);
+            require(!key.empty() && key.size() <= 128);
         }
     }
     (void)command.arguments.auth_methods();
@@ -68,6 +71,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (const auto qm = config::parse_qm_methods(line)) {
         require_round_trip(*qm, config::parse_qm_methods);
+    }
+    if (const auto sa = config::parse_sa_method(line)) {
+        const auto same = config::parse_qm_methods(line);
+        require(same.ok() && same->size() == 1
+                && config::algorithms_text(same->front()) == config::algorithms_text(*sa));
     }
     if (const auto address = config::parse_address_syntax(line)) {
         require(address->needs_resolving()
