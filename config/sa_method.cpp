@@ -108,6 +108,10 @@ Result<void> key_esp(SaSpec& sa, const QmOffer& method, const MethodKeys& keys) 
     return {};
 }
 
+bool authenticates(const SaSpec& sa) {
+    return sa.hash != Hash::kNone || row_of(sa.cipher).aead;
+}
+
 }  // namespace
 
 Result<SaPair> apply_method(const QmOffer& method, const MethodKeys& keys, const SaSpec& common) {
@@ -132,6 +136,8 @@ Result<SaPair> apply_method(const QmOffer& method, const MethodKeys& keys, const
         if (Result<void> keyed = key_ah(*pair.outer, method.ah, "ahkey", keys.ah); !keyed) {
             return std::move(keyed).error();
         }
+        // RFC 4303 2.2.1: the half of the number that is not sent lives in the ICV; AH has one.
+        pair.sa.esn = common.esn && authenticates(pair.sa);
     }
     return pair;
 }

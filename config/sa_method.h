@@ -26,7 +26,8 @@ struct SaPair {
 };
 
 // Protocol, algorithms, keys and lifetimes; everything else of the SaSpecs is as in `common`, but
-// the outer one is transport mode: it protects the ESP packet as it is. Errors: kBadSa.
+// in a bundle the outer one is transport mode, as it protects the ESP packet as it is, and ESP
+// without an ICV leaves extended sequence numbers to AH. Errors: kBadSa.
 [[nodiscard]] Result<SaPair> apply_method(const QmOffer& method,
                                           const MethodKeys& keys,
                                           const SaSpec& common);

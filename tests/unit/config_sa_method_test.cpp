@@ -130,6 +130,23 @@ TEST(SaMethod, ABundleIsAhInTransportModeAroundEsp) {
     }
 }
 
+TEST(SaMethod, EspWithoutIcvLeavesExtendedNumbersToAh) {
+    SaSpec common;
+    common.esn = true;
+    const auto pair =
+        apply_method(method_of("AH[MD5]+ESP[AES256,None]"), {key_of(32), {}, key_of(16)}, common);
+    ASSERT_TRUE(pair);
+    EXPECT_FALSE(pair->sa.esn);
+    EXPECT_TRUE(pair->outer->esn);
+    const auto aead = apply_method(
+        method_of("AH[MD5]+ESP[AESGCM256,None]"), {key_of(36), {}, key_of(16)}, common);
+    ASSERT_TRUE(aead);
+    EXPECT_TRUE(aead->sa.esn);
+    const auto alone = apply_method(method_of("ESP[AES256,None]"), {key_of(32), {}, {}}, common);
+    ASSERT_TRUE(alone);
+    EXPECT_TRUE(alone->sa.esn) << "Sa::create() refuses it";
+}
+
 TEST(SaMethod, SuperfluousKeysAreErrors) {
     struct Row {
         const char* method;
