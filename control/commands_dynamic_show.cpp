@@ -253,6 +253,7 @@ void describe_gateway(Listing& listing, const DataplaneReport& report) {
     listing.number("Packets injected", "injected", report.injected);
     listing.number("Packets to control", "to_control", report.to_control);
     listing.number("Packets held", "held", report.held);
+    listing.number("Packets merged", "merged", report.merged);
     listing.end_record();
     listing.end_records();
 }

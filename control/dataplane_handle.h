@@ -50,6 +50,7 @@ struct DataplaneReport {
     std::uint64_t injected = 0;
     std::uint64_t to_control = 0;
     std::uint64_t held = 0;
+    std::uint64_t merged = 0;  // fragments that became part of a reassembled packet
     std::uint64_t permitted = 0;
     std::uint64_t exempted = 0;
     std::uint64_t unmatched = 0;

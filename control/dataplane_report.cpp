@@ -35,6 +35,7 @@ void add(DataplaneReport& report, const dataplane::WorkerCounters& counters) {
     // The worker moves on between the two reads; a negative sum would be nonsense.
     const std::uint64_t released = counters.released.read();
     report.held += std::max(counters.held.read(), released) - released;
+    report.merged += counters.merged.read();
     report.permitted += counters.permitted.read();
     report.exempted += counters.exempted.read();
     report.unmatched += counters.unmatched.read();

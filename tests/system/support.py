@@ -248,7 +248,7 @@ class Daemon:
                 "injected": gateway["injected"]}
         went = {"transmitted": sum(port["tx_packets"] for port in ports),
                 "dropped": gateway["dropped"], "to control": gateway["to_control"],
-                "held": gateway["held"]}
+                "held": gateway["held"], "merged": gateway["merged"]}
         return came, went
 
     def conserved(self):
@@ -370,6 +370,16 @@ def af_packet(number, interface):
     return f"net_af_packet{number},iface={interface},framecnt=4096,qdisc_bypass=1"
 
 
+def connect(left, inner, right, outer):
+    """A cable between two namespaces; MAC names both ends."""
+    run("ip", "-n", left.name, "link", "add", "name", inner, "address", MAC[inner], "type", "veth",
+        "peer", "name", outer, "address", MAC[outer], "netns", right.name)
+    for space, interface in ((left, inner), (right, outer)):
+        # A veth pair never computes checksums and passes 64 KB segments unless told not to.
+        space.run("ethtool", "-K", interface, "tx", "off", "rx", "off", "tso", "off",
+                  "gso", "off", "gro", "off", "sg", "off")
+
+
 class Lab:
     """Hosts A and B, the gateway between them and its daemon. Use it in a with statement."""
 
@@ -399,6 +409,15 @@ class Lab:
         self.stack.callback(shutil.rmtree, f"/var/run/dpdk/{self.file_prefix}", True)
         self.directory = tempfile.mkdtemp(prefix="portcullis-")
         self.stack.callback(shutil.rmtree, self.directory, True)
+        spaces = self._namespaces()
+        self.a, self.gateway, self.b = spaces
+        self._gateway_settings()
+        self._link(self.a, "a", "gwa", A4, A6, GW_A4, GW_A6)
+        self._link(self.b, "b", "gwb", B4, B6, GW_B4, GW_B6)
+        self.daemon = Daemon(self.gateway, self.directory, self.toml())
+        self.stack.callback(self.daemon.close)
+
+    def _namespaces(self):
         for name in self.names:  # left by a run that was killed with SIGKILL
             run("ip", "netns", "del", name, check=False)
         spaces = []
@@ -406,12 +425,7 @@ class Lab:
             space = Namespace(name)
             self.stack.callback(space.close)
             spaces.append(space)
-        self.a, self.gateway, self.b = spaces
-        self._gateway_settings()
-        self._link(self.a, "a", "gwa", A4, A6, GW_A4, GW_A6)
-        self._link(self.b, "b", "gwb", B4, B6, GW_B4, GW_B6)
-        self.daemon = Daemon(self.gateway, self.directory, self.toml())
-        self.stack.callback(self.daemon.close)
+        return spaces
 
     def _gateway_settings(self):
         # The kernel of this namespace must not forward beside the daemon. Everything else that keeps
@@ -420,12 +434,7 @@ class Lab:
         self.gateway.sysctl("net.ipv6.conf.default.accept_dad", 0)
 
     def _link(self, host, inner, outer, address4, address6, gateway4, gateway6):
-        run("ip", "-n", host.name, "link", "add", "name", inner, "address", MAC[inner], "type", "veth",
-            "peer", "name", outer, "address", MAC[outer], "netns", self.gateway.name)
-        for space, interface in ((host, inner), (self.gateway, outer)):
-            # A veth pair never computes checksums and passes 64 KB segments unless told not to.
-            space.run("ethtool", "-K", interface, "tx", "off", "rx", "off", "tso", "off",
-                      "gso", "off", "gro", "off", "sg", "off")
+        connect(host, inner, self.gateway, outer)
         run("ip", "-n", self.gateway.name, "link", "set", "dev", outer, "up")
         if not self.routed:  # both hosts in one network
             last = 2 if inner == "a" else 3
