@@ -33,7 +33,8 @@ std::string counters_page() {
         "# Why a packet was dropped\n\n"
         "Every dropped packet is counted under exactly one of these reasons; `netsh ipsec "
         "dynamic show drops`\nprints the counts. What comes in equals what goes out plus these "
-        "numbers plus what is held, was\nhanded to the kernel or became part of a reassembled packet.\n\n"
+        "numbers plus what is held, was\nhanded to the kernel or became part of a reassembled "
+        "packet.\n\n"
         "| reason | meaning |\n| --- | --- |\n";
     for (const dataplane::DropReasonRow& row : dataplane::kDropReasons) {
         page += fmt::format("| `{}` | {} |\n", row.token, row.help);

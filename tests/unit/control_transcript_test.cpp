@@ -67,7 +67,8 @@ TEST_P(Transcript, AnswersAsWritten) {
     auto store = config::PolicyStore::open(":memory:");
     ASSERT_TRUE(store) << store.error().text;
     tests::NullDataplane dataplane;
-    dataplane.host.me = {config::IpAddress::v4(0xC0000201), *config::IpAddress::parse("2001:db8::1")};
+    dataplane.host.me = {config::IpAddress::v4(0xC0000201),
+                         *config::IpAddress::parse("2001:db8::1")};
     tests::TableResolver resolver;
     resolver.names["www.example.net"] = {config::IpAddress::v4(0xC0000201),
                                          config::IpAddress::v4(0xC0000202)};
