@@ -41,7 +41,9 @@ Result<Value> parse_hex_key(std::string_view tag, std::string_view text) {
         bytes.push_back(static_cast<std::uint8_t>(byte.value_or(0)));
     }
     SecretBytes key{std::span<const std::uint8_t>(bytes)};
-    explicit_bzero(bytes.data(), bytes.size());
+    if (!bytes.empty()) {  // of an empty vector data() may be null
+        explicit_bzero(bytes.data(), bytes.size());
+    }
     if (!good) {
         return Error{
             ErrorCode::kInvalidValue,
