@@ -104,9 +104,13 @@ def a_block_from_me_stops_what_the_gateway_itself_sends(lab):
 
 
 @case
-def negotiate_without_key_exchange_drops_with_its_own_reason(lab):
+def negotiate_without_an_sa_drops_with_a_reason_of_its_own(lab):
     lab.block_policy(f"srcaddr={A4} dstaddr={B4} protocol=icmp", action="negotiate")
     assert lab.ping(B4, 2) == 0
+    assert lab.daemon.drops()["negotiate-transit"] >= 2, "a transport rule meets forwarded packets"
+    lab.daemon.static("delete all")
+    lab.block_policy(f"srcaddr=me dstaddr={B4} protocol=icmp", action="negotiate")
+    assert lab.ping(B4, 2, lab.gateway) == 0
     assert lab.daemon.drops()["negotiate-no-sa"] >= 2
 
 
