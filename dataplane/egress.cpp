@@ -169,12 +169,14 @@ void Egress::reject(
 }
 
 void Egress::report_to_sender(const rte_mbuf* offender, IcmpError error, std::uint16_t mtu) {
-    const config::IpAddress* source = error_source(offender);
+    const config::IpAddress* source = error_source(offender, error);
     rte_mbuf* message =
         source == nullptr ? nullptr : make_icmp_error(offender, error, *source, mtu, pool_);
     if (message != nullptr) {
-        meta_of(message).origin = Origin::kHost;
-        meta_of(message).in_port = meta_of(offender).in_port;
+        PacketMeta& meta = meta_of(message);
+        meta.origin = Origin::kHost;
+        meta.in_port = meta_of(offender).in_port;
+        meta.sa = meta_of(offender).sa;  // what it quotes is to be protected (IpsecStage::apply)
         errors_.add(message);
     }
 }
@@ -191,13 +193,16 @@ void Egress::report_to_host(const rte_mbuf* offender, IcmpError error, std::uint
 }
 
 // RFC 1812 4.3.2.4: an address of the port the offender came in on; to a link-local sender a
-// link-local one, if there is one.
-const config::IpAddress* Egress::error_source(const rte_mbuf* offender) const {
+// link-local one, if there is one. Where the offender came through a tunnel, that port is outside
+// and what it was going to is inside, where the tunnel's rules speak of our address too.
+const config::IpAddress* Egress::error_source(const rte_mbuf* offender, IcmpError error) const {
     const PacketMeta& meta = meta_of(offender);
+    const bool tunnelled = meta.sa != kNoSa && error != IcmpError::kNoRoute;
+    const PortInfo& port = topology_.ports[tunnelled ? meta.out_port : meta.in_port];
     const std::uint8_t* sender = source_address(offender, meta);
     const bool link_local = config::IpAddress::from_bytes(meta.family, sender).is_link_local();
     const config::IpAddress* found = nullptr;
-    for (const config::IpPrefix& prefix : topology_.ports[meta.in_port].addresses) {
+    for (const config::IpPrefix& prefix : port.addresses) {
         if (prefix.address.family != meta.family) {
             continue;
         }

@@ -49,7 +49,8 @@ class Egress {
     // Drops with an ICMP error to the sender, if the RFCs and the rate allow one.
     void reject(
         const Turn& turn, rte_mbuf* mbuf, DropReason reason, IcmpError error, std::uint16_t mtu);
-    // The errors of this turn, to be treated as packets of this host. Empties the list.
+    // The errors of this turn, to be treated as packets of this host. Their PacketMeta::sa is that
+    // of the packet they quote. Empties the list.
     [[nodiscard]] Burst take_errors();
 
     [[nodiscard]] TxBuffer& tx(std::uint16_t port) { return tx_[port]; }
@@ -61,7 +62,8 @@ class Egress {
     void fragment_and_send(const Turn& turn, rte_mbuf* mbuf, std::uint16_t mtu);
     void report_to_sender(const rte_mbuf* offender, IcmpError error, std::uint16_t mtu);
     void report_to_host(const rte_mbuf* offender, IcmpError error, std::uint16_t mtu);
-    [[nodiscard]] const config::IpAddress* error_source(const rte_mbuf* offender) const;
+    [[nodiscard]] const config::IpAddress* error_source(const rte_mbuf* offender,
+                                                        IcmpError error) const;
 
     const Topology& topology_;
     WorkerCounters& counters_;

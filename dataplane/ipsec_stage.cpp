@@ -11,6 +11,15 @@
 #include <algorithm>
 
 namespace dataplane {
+namespace {
+
+// An ICMP error of this host quotes a packet that an SA protected on its way here: it leaves
+// protected as well or not at all.
+bool is_error_about_sa(const PacketMeta& meta) {
+    return meta.origin == Origin::kHost && meta.sa != kNoSa;
+}
+
+}  // namespace
 
 IpsecStage::IpsecStage(const IpsecContext& context)
     : context_(context),
@@ -63,7 +72,12 @@ void IpsecStage::send_protected(const Turn& turn, Burst& packets) {
 
 bool IpsecStage::apply(const Turn& turn, rte_mbuf* mbuf, const RowAction& row) {
     const PacketMeta& meta = meta_of(mbuf);
-    switch (requirement_of(row, meta.direction)) {
+    const Requirement requirement = requirement_of(row, meta.direction);
+    if (is_error_about_sa(meta) && requirement != Requirement::kProtect) {
+        refuse(turn, mbuf);
+        return false;
+    }
+    switch (requirement) {
         case Requirement::kPermit:
             if (meta.sa != kNoSa) {
                 refuse(turn, mbuf);
@@ -127,7 +141,7 @@ void IpsecStage::refuse(const Turn& turn, rte_mbuf* mbuf) {
 
 void IpsecStage::protect(const Turn& turn, rte_mbuf* mbuf, const RowAction& row) {
     const PacketMeta& meta = meta_of(mbuf);
-    if (meta.sa != kNoSa) {
+    if (meta.sa != kNoSa && !is_error_about_sa(meta)) {
         // From one tunnel into another: the rule that let it in would have to be another one than
         // the rule that sends it on, and a packet has one.
         refuse(turn, mbuf);

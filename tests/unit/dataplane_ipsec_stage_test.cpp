@@ -330,6 +330,55 @@ TEST_F(IpsecStageTest, NestedDeeperThanAllowedIsRefused) {
     EXPECT_EQ(GatewayPair::take_lan(net_.east).size(), 1U);
 }
 
+// --- Errors about packets of a tunnel ------------------------------------------------------------
+
+TEST_F(IpsecStageTest, AnErrorAboutAPacketOfATunnelGoesBackThroughTheTunnel) {
+    net_.connect_east_to_west(make_sa(0x2000, SaMode::kTunnel, "192.0.2.2", "192.0.2.1"));
+    for (const Family family : {Family::kV4, Family::kV6}) {
+        net_.east.receive(kWan, protect(GatewayPair::from_west(family, 64).ttl(2).bytes()));
+        const std::vector<Bytes> wire = GatewayPair::take_wire(net_.east);
+        ASSERT_EQ(wire.size(), 1U) << net_.east.drop_report();
+        EXPECT_EQ(wire[0][14 + 9], dataplane::kProtoEsp);
+        net_.west.receive(kWan, wire);
+        const std::vector<Bytes> errors = GatewayPair::take_lan(net_.west);
+        ASSERT_EQ(errors.size(), 1U) << net_.west.drop_report();
+        EXPECT_EQ(errors[0][family == Family::kV4 ? 34 : 54], family == Family::kV4 ? 11U : 3U);
+    }
+    EXPECT_EQ(net_.east.drops(DropReason::kTtlExpired), 2U);
+}
+
+// It quotes what was confidential on the way here.
+TEST_F(IpsecStageTest, AnErrorAboutAPacketOfATunnelNeverLeavesInClear) {
+    const config::RuleSource there =
+        tests::negotiate_rule("10.1.0.0/16", "10.2.0.0/16", "192.0.2.2");
+    config::RuleSource permitted = tests::negotiate_rule("10.2.0.0/16", "10.1.0.0/16");
+    permitted.inbound = permitted.outbound = config::Action::kPermit;
+    const config::RuleSource expected =
+        tests::negotiate_rule("10.2.0.0/16", "10.1.0.0/16", "192.0.2.2");
+    for (const std::vector<config::RuleSource>& rules :
+         {std::vector{there}, std::vector{there, permitted}, std::vector{there, expected}}) {
+        net_.set_rules(net_.east, rules);
+        net_.east.receive(kWan, protect(GatewayPair::from_west(Family::kV4, 64).ttl(2).bytes()));
+        EXPECT_TRUE(GatewayPair::take_wire(net_.east).empty());
+    }
+    EXPECT_EQ(net_.east.drops(DropReason::kTtlExpired), 3U);
+    EXPECT_EQ(net_.east.drops(DropReason::kSaPolicyMismatch), 3U) << net_.east.drop_report();
+}
+
+TEST_F(IpsecStageTest, ABufferThatHeldAPacketOfATunnelIsAsGoodAsNewForAnError) {
+    net_.east.receive(kWan, std::vector{protect(), protect()});
+    ASSERT_EQ(GatewayPair::take_lan(net_.east).size(), 2U);
+    net_.set_rules(net_.east, {});
+    net_.east.receive(kLan,
+                      Packet()
+                          .eth(tests::kPeerMac, tests::kEastLanMac)
+                          .ipv4("10.2.0.1", "10.1.0.1")
+                          .ttl(1)
+                          .udp(7, 9)
+                          .bytes());
+    EXPECT_EQ(GatewayPair::take_lan(net_.east).size(), 1U) << net_.east.drop_report();
+}
+
 // --- Sizes ---------------------------------------------------------------------------------------
 
 TEST_F(IpsecStageTest, WhatMayNotBeCutIsRefusedWithTheSizeThatFits) {
