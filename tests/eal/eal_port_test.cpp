@@ -199,6 +199,26 @@ TEST(PacketPool, GrowsItsBuffersOnlyForALargeMtu) {
     EXPECT_EQ(rte_pktmbuf_priv_size(small.get()), sizeof(dataplane::PacketMeta));
 }
 
+// What net_af_xdp shares with the kernel is as long as the buffers are without gaps: one beyond its
+// end is lost when it is sent, and never comes back.
+TEST(PacketPool, LeavesNoGapsBetweenItsBuffers) {
+    const auto pool = dataplane::make_packet_pool("gaps", 2047, 1500).value();
+    ASSERT_EQ(pool->nb_mem_chunks, 1U);
+    const auto* begin = static_cast<const std::byte*>(STAILQ_FIRST(&pool->mem_list)->addr);
+    const std::size_t object = rte_mempool_calc_obj_size(pool->elt_size, pool->flags, nullptr);
+    const std::byte* end = begin + pool->populated_size * object;
+    std::vector<rte_mbuf*> all;
+    std::size_t outside = 0;
+    while (rte_mbuf* mbuf = rte_pktmbuf_alloc(pool.get())) {
+        const auto* address = reinterpret_cast<const std::byte*>(mbuf);
+        outside += address < begin || address + pool->elt_size > end ? 1U : 0U;
+        all.push_back(mbuf);
+    }
+    EXPECT_EQ(all.size(), 2047U);
+    EXPECT_EQ(outside, 0U);
+    rte_pktmbuf_free_bulk(all.data(), static_cast<unsigned>(all.size()));
+}
+
 TEST(PacketPool, SaysHowMuchMemoryItWants) {
     const auto pool = dataplane::make_packet_pool("mtu_huge", 400'000, 9216);
     ASSERT_FALSE(pool.ok());
