@@ -53,7 +53,8 @@ config::MacAddress group_mac(Family family, const std::uint8_t* address) {
 
 bool may_fragment(const rte_mbuf* mbuf, const PacketMeta& meta) {
     if (meta.family == Family::kIpv6) {
-        return meta.origin == Origin::kGateway;
+        return meta.origin == Origin::kGateway
+               || (meta.origin == Origin::kHost && meta.reassembled);
     }
     const std::uint8_t* ip = bytes_at(mbuf, meta.l3_offset);
     return (load<be16>(ip + kIpv4Fragment).host() & kIpv4DontFragment) == 0;

@@ -17,8 +17,8 @@ void write_ethernet(rte_mbuf* mbuf,
 // RFC 1112 6.4, RFC 2464 7; anything else is a broadcast.
 [[nodiscard]] config::MacAddress group_mac(config::Family family, const std::uint8_t* address);
 
-// RFC 791, RFC 8200 4.5: IPv4 without DF anywhere, IPv6 only where it was sent: the packets this
-// gateway protected.
+// RFC 791, RFC 8200 4.5: IPv4 without DF anywhere, IPv6 only where it was sent: what this gateway
+// protected, and what its kernel had cut itself.
 [[nodiscard]] bool may_fragment(const rte_mbuf* mbuf, const PacketMeta& meta);
 
 }  // namespace dataplane

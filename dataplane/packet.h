@@ -57,7 +57,8 @@ struct alignas(RTE_CACHE_LINE_SIZE) PacketMeta {
     std::uint8_t protocol = 0;         // upper-layer protocol after extension headers
     std::uint8_t connection_bits = 0;  // kConnLan | kConnDialup, of ingress and egress
     Delivery delivery = Delivery::kForward;
-    bool to_group = false;  // destination is multicast or broadcast
+    bool to_group = false;     // destination is multicast or broadcast
+    bool reassembled = false;  // came as fragments and was put together
     std::uint16_t in_port = kNoPort;
     std::uint16_t out_port = kNoPort;
     std::uint16_t l3_offset = 0;    // bytes from the frame's start to the IP header

@@ -104,6 +104,7 @@ void finish_ipv6(std::uint8_t* ip, std::size_t length, std::uint8_t ecn, std::ui
 
 PacketMeta whole_meta(const PacketMeta& first, const Layout& layout) {
     PacketMeta meta = first;
+    meta.reassembled = true;
     meta.fragment = FragmentKind::kWhole;
     meta.more_fragments = false;
     meta.fragment_offset = 0;

@@ -396,4 +396,36 @@ TEST_F(GatewayPairTest, OneBurstMixesDirectionsSasAndClearPackets) {
     EXPECT_EQ(net_.west.all_drops(), 0U);
 }
 
+// RFC 8200 4.5: its source may cut it, which is this host and has cut it already.
+TEST_F(GatewayPairTest, AnIpv6DatagramThatTheKernelCutIsCutAgainOnceItIsProtected) {
+    net_.set_transport_rules();
+    net_.connect_west_to_east(
+        make_sa(0x1000, SaMode::kTransport, "2001:db8:f::1", "2001:db8:f::2"));
+    const auto fragment = [](std::uint16_t offset, bool more, std::size_t bytes) {
+        Packet packet;
+        packet.eth(tests::kWestWanMac, tests::kEastWanMac)
+            .ipv6("2001:db8:f::1", "2001:db8:f::2")
+            .fragment6(offset, more, 77);
+        if (offset == 0) {
+            return packet.udp(7, 9).payload(bytes - 8).bytes();
+        }
+        return packet.protocol(dataplane::kProtoUdp).payload(bytes).bytes();
+    };
+    // 1,490 and 2,840 bytes of datagram; the kernel has been told of 1,466.
+    for (const std::size_t rest : {std::size_t{42}, std::size_t{1392}}) {
+        net_.west.inject(InjectionKind::kHostOutput, kWan, fragment(0, true, 1408));
+        net_.west.inject(InjectionKind::kHostOutput, kWan, fragment(1408, false, rest));
+        const std::vector<Bytes> wire = GatewayPair::take_wire(net_.west);
+        ASSERT_GE(wire.size(), 2U) << net_.west.drop_report();
+        for (const Bytes& frame : wire) {
+            EXPECT_EQ(frame[14 + 6], dataplane::kProtoFragment);
+            EXPECT_EQ(frame[14 + 40], dataplane::kProtoEsp);
+        }
+        net_.east.receive(kWan, wire);
+        const std::vector<Bytes> arrived = GatewayPair::take_host(net_.east);
+        ASSERT_EQ(arrived.size(), 1U) << net_.east.drop_report();
+        EXPECT_EQ(arrived[0].size(), 14 + 40 + 1408 + rest);
+    }
+}
+
 }  // namespace
