@@ -1,5 +1,6 @@
-"""The demo that tools/demo runs: two hosts and the gateway between them, in network namespaces,
-driven through netsh only. Prints a table of what was tried; exits 0 if every row passed."""
+"""The demo that tools/demo runs: two hosts and the gateway between them, then two gateways with a
+tunnel between them (demo_tunnel.py), in network namespaces, driven through netsh only. Prints a
+table of what was tried; exits 0 if every row passed."""
 
 import contextlib
 import os
@@ -14,33 +15,10 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "tests" / "system"))
-import support  # noqa: E402  (found through the line above)
+import demo_tunnel  # noqa: E402  (imports what is found through the line above)
+import support  # noqa: E402
+from demo_report import ROWS, balance_row, heading, netsh, row, say  # noqa: E402
 from support import A4, B4, B6, GW_A4  # noqa: E402
-
-ROWS = []
-
-
-def say(text=""):
-    print(text, flush=True)
-
-
-def heading(text):
-    say(f"\n--- {text}")
-
-
-def row(what, good, seen=""):
-    """One line of the closing table."""
-    ROWS.append((what, bool(good), seen))
-    say(f"    {'PASS' if good else 'FAIL'}  {what}{': ' + seen if seen else ''}")
-
-
-def netsh(lab, line, show=None):
-    """Types `netsh LINE`; `show` picks the lines of its output to print."""
-    say(f"    # netsh {line}")
-    result = lab.daemon.netsh(*support.shell_words(line))
-    for text in result.stdout.splitlines():
-        if show and show(text):
-            say(f"      {text}")
 
 
 def brief(text):
@@ -186,10 +164,7 @@ def counters(lab):
     netsh(lab, "ipsec dynamic show drops", show=lambda text: re.match(r"[1-9]", text))
     with contextlib.suppress(AssertionError):
         support.wait_until(lab.daemon.conserved, "both sides are equal", 3)
-    came, went = lab.daemon.balance()
-    row("what came in = what became of it", sum(came.values()) == sum(went.values()),
-        " + ".join(f"{name} {count}" for name, count in came.items()) + " = "
-        + " + ".join(f"{name} {count}" for name, count in went.items()))
+    balance_row("what came in = what became of it", lab.daemon)
     row("the daemon stops cleanly", lab.daemon.stop() == 0)
 
 
@@ -211,9 +186,10 @@ def main():
         except Exception as problem:
             say(f"\n{problem}\n--- the daemon's log\n{lab.daemon.log()}")
             row("the demo ran to its end", False, type(problem).__name__)
-    left = [name for name in lab.names if pathlib.Path("/run/netns", name).exists()]
-    row("nothing is left behind", not left and not pathlib.Path(lab.directory).exists(),
-        " ".join(left))
+    labs = (lab, demo_tunnel.run())
+    left = [name for one in labs for name in one.names if pathlib.Path("/run/netns", name).exists()]
+    left += [one.directory for one in labs if pathlib.Path(one.directory).exists()]
+    row("nothing is left behind", not left, " ".join(left))
     say("\n" + "=" * 78)
     for what, good, seen in ROWS:
         say(f"{'PASS' if good else 'FAIL'}  {what:<52} {seen}")

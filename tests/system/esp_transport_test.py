@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Transport mode between the gateways themselves: the own traffic of their kernels, through the TAPs,
-protected on the wire."""
+"""Transport mode between the gateways themselves: the own traffic of their kernels, through the
+TAPs, protected on the wire."""
 
 import contextlib
 import re
@@ -13,12 +13,11 @@ from tunnel_lab import GCM, ONE4, ONE6, TWO4, TWO6, methods
 
 from scapy.layers.inet import IP, UDP
 from scapy.layers.ipsec import ESP, SecurityAssociation
-from scapy.packet import Raw
 
 SECRET = b"only the two gateways may read this"
 PAGE = b"portcullis demo page"
-# SPI and sequence number, IV, pad length and next header, ICV: what ESP adds to a payload that, with
-# the trailer, is a multiple of 4 bytes long.
+# SPI and sequence number, IV, pad length and next header, ICV: what ESP adds to a payload that,
+# with the trailer, is a multiple of 4 bytes long.
 GCM_TRANSPORT_MTU = 1500 - 8 - 8 - 2 - 16
 
 
@@ -80,8 +79,8 @@ def scapy_reads_the_payload_with_the_keys(lab):
 @case
 def the_own_kernel_is_told_what_fits(lab):
     lab.forget_path_mtu(lab.one.space)
-    for length, expected in ((GCM_TRANSPORT_MTU, "1 received"),
-                             (GCM_TRANSPORT_MTU + 1, rf"From {TWO4} .*mtu = {GCM_TRANSPORT_MTU}\)")):
+    told = rf"From {TWO4} .*mtu = {GCM_TRANSPORT_MTU}\)"
+    for length, expected in ((GCM_TRANSPORT_MTU, "1 received"), (GCM_TRANSPORT_MTU + 1, told)):
         result = lab.one.space.run("ping", "-n", "-c", "1", "-W", "2", "-M", "do", "-s",
                                    length - 28, TWO4, check=False)
         assert re.search(expected, result.stdout), result.stdout + result.stderr
@@ -117,8 +116,8 @@ def what_the_kernel_cut_is_put_together_and_protected_whole(lab):
     before = [gateway.daemon.gateway()["merged"] for gateway in lab.gateways]
     with lab.capture() as capture:
         for address in (TWO4, TWO6):
-            result = lab.one.space.run("ping", "-n", "-c", "2", "-i", "0.1", "-W", "2", "-s", "4000",
-                                       address, check=False)
+            result = lab.one.space.run("ping", "-n", "-c", "2", "-i", "0.1", "-W", "2",
+                                       "-s", "4000", address, check=False)
             assert "2 received" in result.stdout, result.stdout
     assert capture.only("ESP"), capture.protocols()
     for gateway, was in zip(lab.gateways, before, strict=True):
@@ -130,7 +129,7 @@ def what_the_kernel_cut_is_put_together_and_protected_whole(lab):
 def clear_packets_do_not_reach_the_kernel(lab):
     before = lab.two.drop("clear-text")
     with lab.udp_receiver(TWO4, lab.two.space) as receiver:
-        lab.inject(bytes(IP(src=ONE4, dst=TWO4) / UDP(sport=9, dport=7000) / Raw(b"forged")))
+        lab.inject(lab.clear_udp(ONE4, TWO4, b"forged"))
         support.wait_until(lambda: lab.two.drop("clear-text") > before, "clear text is counted", 3)
         lab.send_udp(TWO4, b"true", lab.one.space)
         assert receiver.recv(2000) == b"true"

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A tunnel with manual SAs between two real gateways: what it carries, what the wire shows, and what
-becomes of packets that are not as they should be."""
+"""A tunnel with manual SAs between two real gateways: what it carries, what the wire shows, and
+what becomes of packets that are not as they should be."""
 
 import contextlib
 import json
@@ -14,8 +14,7 @@ import tunnel_lab
 from support import A4, A6, B4, B6, GW_A4, GW_B4, GW_B6, case
 from tunnel_lab import GCM, ONE4, ONE6, TWO4, TWO6, methods
 
-from scapy.layers.inet import IP, UDP
-from scapy.layers.inet6 import IPv6
+from scapy.layers.inet import IP
 from scapy.packet import Raw
 
 SECRET = b"nobody on the way may read this"
@@ -265,8 +264,8 @@ def a_deleted_sa_stops_its_traffic_and_lets_none_out_in_clear(lab):
 def what_should_be_protected_does_not_get_in_in_clear(lab):
     before = lab.two.drop("clear-text")
     with lab.udp_receiver(B4) as receiver4, lab.udp_receiver(B6) as receiver6:
-        lab.inject(bytes(IP(src=A4, dst=B4) / UDP(sport=9, dport=7000) / Raw(b"forged")))
-        lab.inject(bytes(IPv6(src=A6, dst=B6) / UDP(sport=9, dport=7000) / Raw(b"forged")))
+        lab.inject(lab.clear_udp(A4, B4, b"forged"))
+        lab.inject(lab.clear_udp(A6, B6, b"forged"))
         await_drops(lab.two, "clear-text", before, 2)
         # The tunnel's next packet comes after them.
         for address, receiver in ((B4, receiver4), (B6, receiver6)):

@@ -51,7 +51,7 @@ IP_MTU_DISCOVER, IP_PMTUDISC_DONT = 10, 0
 
 
 def protocol_of(frame):
-    """ESP, ARP, ND, ...: what a sniffer would call the frame; of a fragment what it is a piece of."""
+    """What a sniffer would call the frame: ESP, ARP, ND; of a fragment what it is a piece of."""
     ether_type = struct.unpack_from("!H", frame, 12)[0]
     if ether_type == 0x0806:
         return "ARP"
@@ -225,13 +225,12 @@ class TunnelLab(support.Lab):
 
     def tunnel_policy(self, end_one=ONE4, end_two=TWO4):
         """On both gateways, two tunnel rules that protect what A's and B's networks exchange."""
-        rules = (("there", end_two, (("10.1.0.0/24", "10.2.0.0/24"), ("fd00:1::/64", "fd00:2::/64"))),
-                 ("back", end_one, (("10.2.0.0/24", "10.1.0.0/24"), ("fd00:2::/64", "fd00:1::/64"))))
         for gateway in self.gateways:
             static = self._new_policy(gateway, "tunnel")
-            for name, end, networks in rules:
+            for name, here, there, end in (("there", 1, 2, end_two), ("back", 2, 1, end_one)):
                 static(f"add filterlist name={name}")
-                for source, destination in networks:
+                for source, destination in ((f"10.{here}.0.0/24", f"10.{there}.0.0/24"),
+                                            (f"fd00:{here}::/64", f"fd00:{there}::/64")):
                     static(f"add filter filterlist={name} srcaddr={source} dstaddr={destination} "
                            "mirrored=no")
                 static(f"add rule name={name} policy=tunnel filterlist={name} "
@@ -311,6 +310,14 @@ class TunnelLab(support.Lab):
             one.bind((address, port))
             one.settimeout(3)
             yield one
+
+    @staticmethod
+    def clear_udp(source, destination, payload, port=7000):
+        """The bytes of an IPv4 or IPv6 packet with a datagram."""
+        from scapy.layers.inet import IP, UDP
+        from scapy.layers.inet6 import IPv6
+        ip = (IPv6 if ":" in source else IP)(src=source, dst=destination)
+        return bytes(ip / UDP(sport=9, dport=port) / payload)
 
     def inject(self, packet, towards=2):
         """The router sends an IP packet to one of the gateways, whatever the packet says."""
