@@ -61,6 +61,13 @@ bool is_gmac(Hash hash) {
     return row_of(hash).bytes.iv != 0;
 }
 
+// The GCM whose key a GMAC has.
+const config::CipherRow& gcm_of(const config::HashRow& gmac) {
+    return row_of(gmac.bytes.key == 16   ? Cipher::kAesGcm128
+                  : gmac.bytes.key == 24 ? Cipher::kAesGcm192
+                                         : Cipher::kAesGcm256);
+}
+
 // The nonce or counter block of the counter modes, the IV of the others.
 struct Iv {
     alignas(16) std::array<std::uint8_t, 16> bytes{};
@@ -112,7 +119,7 @@ EvpBaseline::EvpBaseline(const BaselineKeys& keys) : state_(std::make_unique<Sta
     const bool gmac = is_gmac(keys.hash);
     if (keys.cipher != Cipher::kNone || gmac) {
         const std::span<const std::uint8_t> key = gmac ? keys.auth_key : keys.cipher_key;
-        const config::CipherRow& row = gmac ? row_of(Cipher::kAesGcm128) : state_->cipher;
+        const config::CipherRow& row = gmac ? gcm_of(state_->hash) : state_->cipher;
         const std::string name = evp_cipher_name(row);
         if (row.bytes.salt != 0) {
             std::copy_n(key.end() - 4, 4, state_->salt.begin());
@@ -180,7 +187,7 @@ void EvpBaseline::State::run_cipher(const CryptoJob& job, bool protect) {
 }
 
 void EvpBaseline::run(std::span<CryptoJob> jobs) {
-    const std::size_t icv = state_->cipher.aead ? 16 : state_->hash.bytes.icv;
+    const std::size_t icv = state_->cipher.aead ? state_->cipher.bytes.icv : state_->hash.bytes.icv;
     for (const CryptoJob& job : jobs) {
         const bool protect = job.direction == Direction::kProtect;
         if (state_->mac != nullptr && !protect) {
@@ -223,11 +230,22 @@ struct ImbJobBaseline::State {
     State& operator=(const State&) = delete;
     ~State() { free_mb_mgr(manager); }
 
+    void expand_gcm(std::span<const std::uint8_t> key, std::size_t bytes);
     void expand_cipher(std::span<const std::uint8_t> key);
     void expand_hash(std::span<const std::uint8_t> key);
     void fill_cipher(const CryptoJob& job, std::size_t index, IMB_JOB& imb);
     void fill_hash(const CryptoJob& job, std::size_t index, IMB_JOB& imb) const;
 };
+
+void ImbJobBaseline::State::expand_gcm(std::span<const std::uint8_t> key, std::size_t bytes) {
+    if (bytes == 16) {
+        IMB_AES128_GCM_PRE(manager, key.data(), &gcm);
+    } else if (bytes == 24) {
+        IMB_AES192_GCM_PRE(manager, key.data(), &gcm);
+    } else {
+        IMB_AES256_GCM_PRE(manager, key.data(), &gcm);
+    }
+}
 
 void ImbJobBaseline::State::expand_cipher(std::span<const std::uint8_t> key) {
     std::copy_n(key.begin(), std::min<std::size_t>(key.size(), raw.size()), raw.begin());
@@ -241,10 +259,8 @@ void ImbJobBaseline::State::expand_cipher(std::span<const std::uint8_t> key) {
             IMB_DES_KEYSCHED(manager, des[stage].data(), key.data() + at);
             des_stages[stage] = des[stage].data();
         }
-    } else if (cipher.aead && bytes == 16) {
-        IMB_AES128_GCM_PRE(manager, key.data(), &gcm);
     } else if (cipher.aead && cipher.cipher != Cipher::kChaCha20Poly1305) {
-        IMB_AES256_GCM_PRE(manager, key.data(), &gcm);
+        expand_gcm(key, bytes);
     } else if (bytes == 16) {
         IMB_AES_KEYEXP_128(manager, key.data(), encrypt.data(), decrypt.data());
     } else if (bytes == 24) {
@@ -261,7 +277,7 @@ void ImbJobBaseline::State::expand_hash(std::span<const std::uint8_t> key) {
     }
     if (is_gmac(hash.hash)) {
         std::copy_n(key.end() - 4, 4, salt.begin());
-        IMB_AES128_GCM_PRE(manager, key.data(), &gcm);
+        expand_gcm(key, hash.bytes.key);
         return;
     }
     const auto one_block = [this](const std::uint8_t* block, std::uint8_t* out) {
@@ -338,7 +354,7 @@ void ImbJobBaseline::State::fill_cipher(const CryptoJob& job, std::size_t index,
 
 void ImbJobBaseline::State::fill_hash(const CryptoJob& job, std::size_t index, IMB_JOB& imb) const {
     imb.auth_tag_output = const_cast<std::uint8_t*>(tags[index].data());
-    imb.auth_tag_output_len_in_bytes = cipher.aead ? 16 : hash.bytes.icv;
+    imb.auth_tag_output_len_in_bytes = cipher.aead ? cipher.bytes.icv : hash.bytes.icv;
     imb.msg_len_to_hash_in_bytes = job.auth_length;
     if (cipher.cipher == Cipher::kChaCha20Poly1305) {
         imb.hash_alg = IMB_AUTH_CHACHA20_POLY1305;
@@ -384,7 +400,9 @@ void ImbJobBaseline::State::fill_hash(const CryptoJob& job, std::size_t index, I
         case Hash::kAesGmac128:
         case Hash::kAesGmac192:
         case Hash::kAesGmac256:
-            imb.hash_alg = IMB_AUTH_AES_GMAC_128;
+            imb.hash_alg = hash.bytes.key == 16   ? IMB_AUTH_AES_GMAC_128
+                           : hash.bytes.key == 24 ? IMB_AUTH_AES_GMAC_192
+                                                  : IMB_AUTH_AES_GMAC_256;
             imb.u.GMAC._key = &gcm;
             imb.u.GMAC._iv = ivs[index].data();
             imb.u.GMAC.iv_len_in_bytes = 12;
@@ -419,7 +437,8 @@ void ImbJobBaseline::run(std::span<CryptoJob> jobs) {
     while (IMB_FLUSH_JOB(manager) != nullptr) {
     }
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        const std::size_t icv = state_->cipher.aead ? 16 : state_->hash.bytes.icv;
+        const std::size_t icv =
+            state_->cipher.aead ? state_->cipher.bytes.icv : state_->hash.bytes.icv;
         if (jobs[i].direction == Direction::kProtect) {
             std::memcpy(jobs[i].icv, state_->tags[i].data(), icv);
         }

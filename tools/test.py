@@ -329,7 +329,9 @@ def suite_tidy():
 
 def suite_bench_smoke():
     if check("bench-smoke", "tools/build", [str(ROOT / "tools" / "build")]):
-        check("bench-smoke", "tools/bench --smoke", [str(ROOT / "tools" / "bench"), "--smoke"])
+        bench = str(ROOT / "tools" / "bench")
+        check("bench-smoke", "tools/bench --smoke", [bench, "--smoke"])
+        check("bench-smoke", "tools/bench esp --smoke", [bench, "esp", "--smoke"])
 
 
 def fuzz_one(target, seconds):
@@ -380,7 +382,7 @@ SUITES = {
     "clang": ("plain clang build, warnings as errors, and its tests", suite_clang),
     "system": ("real daemon between network namespaces (root)", suite_system),
     "kill": ("kill -9 in a stream of commands; nothing acknowledged is lost (root)", suite_kill),
-    "bench-smoke": ("the benchmark runs and prints its table", suite_bench_smoke),
+    "bench-smoke": ("the benchmarks run and print their tables", suite_bench_smoke),
     "tidy": ("clang-tidy on the product code", suite_tidy),
     "fuzz": ("libFuzzer targets, SECONDS each (default 10)", suite_fuzz),
     "demo": ("tools/demo (root)", suite_demo),
