@@ -30,14 +30,19 @@ ParseResult dropped(DropReason reason) {
     return {ParseNext::kDrop, reason};
 }
 
+// The fields that stay are written after the whole: a fresh struct that is copied when it has them
+// is read wider than it was written, and the CPU waits for the stores.
 PacketMeta& reset(rte_mbuf* mbuf) {
     PacketMeta& meta = meta_of(mbuf);
-    PacketMeta fresh;
-    fresh.origin = meta.origin;
-    fresh.direction = meta.direction;
-    fresh.in_port = meta.in_port;
-    fresh.sa = meta.sa;
-    meta = fresh;
+    const Origin origin = meta.origin;
+    const Direction direction = meta.direction;
+    const std::uint16_t in_port = meta.in_port;
+    const SaHandle sa = meta.sa;
+    meta = PacketMeta{};
+    meta.origin = origin;
+    meta.direction = direction;
+    meta.in_port = in_port;
+    meta.sa = sa;
     return meta;
 }
 
