@@ -86,6 +86,7 @@ void count_refusal(Sa& sa, DropReason reason) {
 void IpsecInbound::read_fields() {
     for (std::size_t i = 0; i < queued_; ++i) {
         Queued& queued = queue_[i];
+        queued.fields = {};
         if (queued.header == IpsecHeader::kKeepalive) {
             queued.problem = DropReason::kNatKeepalive;
             continue;
