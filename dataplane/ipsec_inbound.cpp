@@ -84,22 +84,54 @@ void count_refusal(Sa& sa, DropReason reason) {
 
 // In a loop of its own, so that the cache misses of the SA table overlap.
 void IpsecInbound::read_fields() {
+    SpiKey last;
+    SaTable::Trail trail;
     for (std::size_t i = 0; i < queued_; ++i) {
         Queued& queued = queue_[i];
         queued.fields = {};
+        queued.follows = false;
         if (queued.header == IpsecHeader::kKeepalive) {
             queued.problem = DropReason::kNatKeepalive;
             continue;
         }
         queued.problem = read_ipsec_fields(queued.mbuf, queued.header, queued.fields);
-        if (!queued.problem) {
-            sas_.prefetch(key_of(queued.mbuf, queued.header, queued.fields));
+        if (queued.problem) {
+            continue;
         }
+        const SpiKey key = key_of(queued.mbuf, queued.header, queued.fields);
+        queued.follows = last.destination != nullptr && key == last;
+        if (!queued.follows) {
+            trail = sas_.begin(key);
+            last = key;
+        }
+        queued.trail = trail;
     }
 }
 
-IpsecCheck IpsecInbound::find_sa(const Queued& queued, IpsecWork& work, std::uint64_t now) const {
-    Sa* const sa = sas_.find(key_of(queued.mbuf, queued.header, queued.fields));
+// Two loops more for the same reason: one for the SAs, one for what they point to.
+void IpsecInbound::find_sas() {
+    const auto begins = [](const Queued& queued) { return !queued.problem && !queued.follows; };
+    for (std::size_t i = 0; i < queued_; ++i) {
+        if (begins(queue_[i])) {
+            SaTable::advance(queue_[i].trail);
+        }
+    }
+    Sa* sa = nullptr;
+    for (std::size_t i = 0; i < queued_; ++i) {
+        Queued& queued = queue_[i];
+        if (begins(queued)) {
+            sa = SaTable::find(key_of(queued.mbuf, queued.header, queued.fields), queued.trail);
+            if (sa != nullptr) {
+                sa->keys.prefetch();
+                sa->replay.prefetch(queued.fields.sequence);
+            }
+        }
+        queued.sa = sa;
+    }
+}
+
+IpsecCheck IpsecInbound::check_sa(const Queued& queued, IpsecWork& work, std::uint64_t now) {
+    Sa* const sa = queued.sa;
     if (sa == nullptr || sa->direction != config::SaDirection::kInbound) {
         return DropReason::kSaUnknown;
     }
@@ -121,6 +153,7 @@ IpsecCheck IpsecInbound::find_sa(const Queued& queued, IpsecWork& work, std::uin
 
 std::size_t IpsecInbound::prepare(std::uint64_t now, std::span<crypto::CryptoJob> jobs) {
     read_fields();
+    find_sas();
     std::size_t count = 0;
     for (std::size_t i = 0; i < queued_; ++i) {
         const Queued& queued = queue_[i];
@@ -132,7 +165,7 @@ std::size_t IpsecInbound::prepare(std::uint64_t now, std::span<crypto::CryptoJob
         work.offset = queued.fields.offset;
         IpsecCheck problem = queued.problem;
         if (!problem) {
-            problem = find_sa(queued, work, now);
+            problem = check_sa(queued, work, now);
         }
         if (!problem) {
             problem = work.sa->protocol == IpsecProtocol::kEsp

@@ -49,10 +49,14 @@ class IpsecInbound {
 
   private:
     struct Queued {
-        rte_mbuf* mbuf;
-        IpsecHeader header;
+        rte_mbuf* mbuf = nullptr;
+        IpsecHeader header = IpsecHeader::kNone;
         IpsecFields fields;
         IpsecCheck problem;
+        bool follows =
+            false;  // no problem so far, and for the SA of the one before it in the queue
+        SaTable::Trail trail;
+        Sa* sa = nullptr;  // nullptr: none; unless there was a problem
     };
     // Of a packet between the loops, beside its IpsecWork.
     struct Passage {
@@ -62,9 +66,10 @@ class IpsecInbound {
     };
 
     void read_fields();
-    [[nodiscard]] IpsecCheck find_sa(const Queued& queued,
-                                     IpsecWork& work,
-                                     std::uint64_t now) const;
+    void find_sas();
+    [[nodiscard]] static IpsecCheck check_sa(const Queued& queued,
+                                             IpsecWork& work,
+                                             std::uint64_t now);
     void account(std::uint64_t now);
     void refuse(const IpsecWork& work, DropReason reason, std::uint64_t now);
 

@@ -36,6 +36,11 @@ class ReplayWindow {
     // packets are less than 2^32 apart; blocks are told apart over 2^36.
     [[nodiscard]] ReplayVerdict commit(std::uint64_t sequence);
 
+    // Brings in what check() and commit() read beside the object itself.
+    void prefetch(std::uint64_t sequence) const {
+        __builtin_prefetch(words_.get() + (sequence / kBlockBits & mask_));
+    }
+
     // The largest number committed.
     [[nodiscard]] std::uint64_t top() const { return top_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint32_t size() const { return size_; }

@@ -29,13 +29,6 @@ std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
     return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
 }
 
-bool same_address(Family family, const std::uint8_t* a, const std::uint8_t* b) {
-    return family == Family::kIpv4
-               ? load<std::uint32_t>(a) == load<std::uint32_t>(b)
-               : load<std::uint64_t>(a) == load<std::uint64_t>(b)
-                     && load<std::uint64_t>(a + 8) == load<std::uint64_t>(b + 8);
-}
-
 SpiKey spi_key_of(const Sa& sa) {
     return {sa.spi, sa.protocol, sa.family, sa.destination.data()};
 }
@@ -247,10 +240,26 @@ Sa* SaTable::find(SaHandle handle) const {
 }
 
 Sa* SaTable::find(const SpiKey& key) const {
-    Sa* sa = chain_of(key).load(std::memory_order_acquire);
-    while (sa != nullptr
-           && !(sa->spi == key.spi && sa->protocol == key.protocol && sa->family == key.family
-                && same_address(key.family, sa->destination.data(), key.destination))) {
+    Trail trail;
+    trail.chain_ = &chain_of(key);
+    return find(key, trail);
+}
+
+SaTable::Trail SaTable::begin(const SpiKey& key) const {
+    Trail trail;
+    trail.chain_ = &chain_of(key);
+    __builtin_prefetch(trail.chain_);
+    return trail;
+}
+
+// Whoever else is in the chain has to be fetched when it is walked; it is seldom longer than one.
+void SaTable::advance(const Trail& trail) {
+    Sa::prefetch(trail.chain_->load(std::memory_order_relaxed));
+}
+
+Sa* SaTable::find(const SpiKey& key, const Trail& trail) {
+    Sa* sa = trail.chain_->load(std::memory_order_acquire);
+    while (sa != nullptr && !(spi_key_of(*sa) == key)) {
         sa = sa->next_by_spi.load(std::memory_order_acquire);
     }
     return sa;

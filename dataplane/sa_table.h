@@ -7,6 +7,7 @@
 // that stands on it still reaches the rest of the chain.
 #pragma once
 
+#include "config/bytes.h"
 #include "config/result.h"
 #include "config/sa_spec.h"
 #include "dataplane/packet.h"
@@ -23,6 +24,16 @@
 
 namespace dataplane {
 
+[[nodiscard]] inline bool same_address(config::Family family,
+                                       const std::uint8_t* a,
+                                       const std::uint8_t* b) {
+    using config::load;
+    return family == config::Family::kIpv4
+               ? load<std::uint32_t>(a) == load<std::uint32_t>(b)
+               : load<std::uint64_t>(a) == load<std::uint64_t>(b)
+                     && load<std::uint64_t>(a + 8) == load<std::uint64_t>(b + 8);
+}
+
 // Inbound (RFC 4301 4.1, 4.4.2): what an ESP or AH header and its destination say. Outbound SAs are
 // found by it too: by `delete sa`, and when an ICMP error quotes one of our packets.
 struct SpiKey {
@@ -30,6 +41,11 @@ struct SpiKey {
     config::IpsecProtocol protocol = config::IpsecProtocol::kEsp;
     config::Family family = config::Family::kIpv4;
     const std::uint8_t* destination = nullptr;  // 4 or 16 bytes
+
+    friend bool operator==(const SpiKey& a, const SpiKey& b) {
+        return a.spi == b.spi && a.protocol == b.protocol && a.family == b.family
+               && same_address(a.family, a.destination, b.destination);
+    }
 };
 
 // Outbound: the rule that wants protection and the other end.
@@ -80,11 +96,23 @@ class SaTable {
     [[nodiscard]] Sa* find(const SpiKey& key) const;
     // The SA bound to the rule, else the one for any rule.
     [[nodiscard]] Sa* find(const PeerKey& key) const;
-    // Brings the head of the key's chain into the cache.
-    void prefetch(const SpiKey& key) const { __builtin_prefetch(&chain_of(key)); }
 
   private:
     using Chain = std::atomic<Sa*>;  // writer: control; readers: workers; order: release / acquire
+
+  public:
+    // The same in three steps, each of which brings in what the next one reads. Taken step by step
+    // for a whole burst, the cache misses of its look-ups overlap.
+    class Trail {
+        friend class SaTable;
+        const Chain* chain_ = nullptr;
+    };
+    [[nodiscard]] Trail begin(const SpiKey& key) const;
+    static void advance(const Trail& trail);
+    // `trail` began with this key.
+    [[nodiscard]] static Sa* find(const SpiKey& key, const Trail& trail);
+
+  private:
     using Link = std::atomic<Sa*> Sa::*;
 
     struct Place {
