@@ -60,7 +60,7 @@ void CryptoBatch::run(std::span<CryptoJob> jobs) {
 void CryptoBatch::run_part(std::span<CryptoJob> jobs) {
     constexpr std::size_t kAhead = 4;
     for (std::size_t i = 0; i < jobs.size(); ++i) {
-        if (i + kAhead < jobs.size()) {
+        if (i + kAhead < jobs.size() && jobs[i + kAhead].keys != jobs[i + kAhead - 1].keys) {
             jobs[i + kAhead].keys->prefetch();
         }
         sort_in(jobs[i]);

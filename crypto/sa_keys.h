@@ -90,11 +90,11 @@ class SaKeys {
     [[nodiscard]] const HmacKeys& hmac() const { return *part<HmacKeys>(auth_offset_); }
     [[nodiscard]] const XcbcKeys& xcbc() const { return *part<XcbcKeys>(auth_offset_); }
 
-    // Brings the first lines of the keys into the cache. Harmless on empty keys.
+    // Brings the keys into the cache. Harmless on empty keys.
     void prefetch() const {
-        __builtin_prefetch(memory_.get());
-        __builtin_prefetch(memory_.get() + kCipherOffset);
-        __builtin_prefetch(memory_.get() + auth_offset_);
+        for (std::size_t at = 0; at < memory_bytes(); at += kLine) {
+            __builtin_prefetch(memory_.get() + at);
+        }
     }
     // What the SA costs, for sizing.
     [[nodiscard]] std::size_t memory_bytes() const { return memory_.get_deleter().size; }
@@ -103,6 +103,7 @@ class SaKeys {
     SaKeys() = default;
 
     static constexpr std::size_t kCipherOffset = 64;
+    static constexpr std::size_t kLine = 64;  // of the cache
 
     template <typename T>
     [[nodiscard]] const T* part(std::size_t offset) const {

@@ -34,9 +34,20 @@ IpsecCheck IpsecOutbound::admit(const Queued& queued, IpsecWork& work, std::uint
 
 std::size_t IpsecOutbound::prepare(std::uint64_t now, std::span<crypto::CryptoJob> jobs) {
     tally_.clear();
+    // What the next loops read comes in while this burst's other packets are looked at.
+    const auto begins = [this](std::size_t i) {
+        return i == 0 || queue_[i].sa != queue_[i - 1].sa;
+    };
+    for (std::size_t i = 0; i < queued_; ++i) {
+        if (begins(i)) {
+            Sa::prefetch(queue_[i].sa);
+        }
+    }
     for (std::size_t i = 0; i < queued_; ++i) {
         Queued& queued = queue_[i];
-        queued.sa->keys.prefetch();
+        if (begins(i)) {
+            queued.sa->keys.prefetch();
+        }
         queued.bytes = counted_bytes(*queued.sa, meta_of(queued.mbuf));
         queued.share = tally_.add(*queued.sa, queued.bytes);
     }
