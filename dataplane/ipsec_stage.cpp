@@ -31,6 +31,7 @@ IpsecStage::IpsecStage(const IpsecContext& context)
 
 // What the burst brought in either direction runs together, which fills the lanes of the engines.
 void IpsecStage::run(const Turn& turn, Burst& inner) {
+    protect_waiting(turn);
     const std::span jobs(jobs_);
     const std::size_t in = inbound_.prepare(turn.now, jobs);
     const std::size_t out = outbound_.prepare(turn.now, jobs.subspan(in));
@@ -151,24 +152,51 @@ void IpsecStage::protect(const Turn& turn, rte_mbuf* mbuf, const RowAction& row)
         drops_.add(mbuf, DropReason::kNegotiateTransit);
         return;
     }
-    Sa* const sa = context_.sas.find(peer_of(*turn.snapshot.filters, row, mbuf));
-    if (sa == nullptr) {
-        drops_.add(mbuf, DropReason::kNegotiateNoSa);
-        return;
+    Waiting& waiting = waiting_[waiting_count_];
+    waiting.mbuf = mbuf;
+    waiting.row = &row;
+    // All packets of a tunnel rule have one SA. In transport mode the destination counts too.
+    waiting.follows = waiting_count_ != 0 && waiting_[waiting_count_ - 1].row == &row
+                      && (row.flags & kRowTunnel) != 0;
+    if (!waiting.follows) {
+        waiting.trail = context_.sas.begin(peer_of(*turn.snapshot.filters, row, mbuf));
     }
-    if (meta.origin == Origin::kWire && !decrement_ttl(mbuf, meta)) {
-        context_.egress.reject(turn, mbuf, DropReason::kTtlExpired, IcmpError::kTimeExceeded, 0);
-        return;
+    ++waiting_count_;
+}
+
+// In two loops, so that the cache misses of the SAs overlap.
+void IpsecStage::protect_waiting(const Turn& turn) {
+    const std::span waiting(waiting_.data(), waiting_count_);
+    waiting_count_ = 0;
+    for (const Waiting& each : waiting) {
+        if (!each.follows) {
+            SaTable::advance(each.trail);
+        }
     }
-    fit_and_queue(turn, mbuf, *sa);
+    Sa* sa = nullptr;
+    std::uint16_t mtu = 0;
+    for (const Waiting& each : waiting) {
+        const PacketMeta& meta = meta_of(each.mbuf);
+        if (!each.follows) {
+            sa = SaTable::find(peer_of(*turn.snapshot.filters, *each.row, each.mbuf), each.trail);
+            mtu = sa != nullptr ? path_mtu(turn, each.mbuf, *sa) : std::uint16_t{0};
+        }
+        if (sa == nullptr) {
+            drops_.add(each.mbuf, DropReason::kNegotiateNoSa);
+        } else if (meta.origin == Origin::kWire && !decrement_ttl(each.mbuf, meta)) {
+            context_.egress.reject(
+                turn, each.mbuf, DropReason::kTtlExpired, IcmpError::kTimeExceeded, 0);
+        } else {
+            fit_and_queue(turn, each.mbuf, *sa, mtu);
+        }
+    }
 }
 
 // RFC 4301 8: what no longer fits once protected is cut before or afterwards, or its sender is
 // told.
-void IpsecStage::fit_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa) {
+void IpsecStage::fit_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa, std::uint16_t mtu) {
     const PacketMeta& meta = meta_of(mbuf);
     const std::uint32_t length = protected_length(sa, meta);
-    const std::uint16_t mtu = path_mtu(turn, mbuf, sa);
     if (length <= mtu) {
         queue(turn, mbuf, sa);
         return;
@@ -194,6 +222,7 @@ void IpsecStage::fit_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa) {
     context_.egress.reject(turn, mbuf, DropReason::kMtuExceeded, IcmpError::kTooBig, reported);
 }
 
+// The packet's own port counts if the SA's other end cannot be reached, which is found out later.
 std::uint16_t IpsecStage::path_mtu(const Turn& turn, const rte_mbuf* mbuf, const Sa& sa) const {
     std::uint16_t port = meta_of(mbuf).out_port;
     if (sa.mode == config::SaMode::kTunnel) {

@@ -39,7 +39,7 @@ class IpsecStage {
     // A packet for this host of which ipsec_header() says `header`, not kNone: waits for run().
     void add_inbound(rte_mbuf* mbuf, IpsecHeader header) { inbound_.add(mbuf, header); }
     // What the row that matched asks for. True: the packet goes on in clear. Else it was dropped,
-    // or waits for run() to be protected.
+    // or waits for run() to be protected; at most kBurst may wait.
     [[nodiscard]] bool apply(const Turn& turn, rte_mbuf* mbuf, const RowAction& row);
     // Drops a packet that no rule allows by the SA it came by.
     void refuse(const Turn& turn, rte_mbuf* mbuf);
@@ -50,9 +50,18 @@ class IpsecStage {
     void learn_path_mtu(const Turn& turn, const rte_mbuf* mbuf) const;
 
   private:
+    // To be protected as its row asks for.
+    struct Waiting {
+        rte_mbuf* mbuf = nullptr;
+        const RowAction* row = nullptr;
+        bool follows = false;  // for the SA of the one before it
+        SaTable::Trail trail;
+    };
+
     [[nodiscard]] bool expect(const Turn& turn, rte_mbuf* mbuf, const RowAction& row);
     void protect(const Turn& turn, rte_mbuf* mbuf, const RowAction& row);
-    void fit_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa);
+    void protect_waiting(const Turn& turn);
+    void fit_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa, std::uint16_t mtu);
     [[nodiscard]] std::uint16_t path_mtu(const Turn& turn,
                                          const rte_mbuf* mbuf,
                                          const Sa& sa) const;
@@ -65,6 +74,8 @@ class IpsecStage {
     Drops drops_;
     IpsecInbound inbound_;
     IpsecOutbound outbound_;
+    std::size_t waiting_count_ = 0;
+    std::array<Waiting, kBurst> waiting_{};
     std::array<crypto::CryptoJob, 2 * std::size_t{kBurst}> jobs_{};
 };
 

@@ -240,9 +240,7 @@ Sa* SaTable::find(SaHandle handle) const {
 }
 
 Sa* SaTable::find(const SpiKey& key) const {
-    Trail trail;
-    trail.chain_ = &chain_of(key);
-    return find(key, trail);
+    return find(key, begin(key));
 }
 
 SaTable::Trail SaTable::begin(const SpiKey& key) const {
@@ -252,9 +250,22 @@ SaTable::Trail SaTable::begin(const SpiKey& key) const {
     return trail;
 }
 
+SaTable::Trail SaTable::begin(const PeerKey& key) const {
+    Trail trail;
+    trail.chain_ = &chain_of(key, key.rule);
+    trail.any_rule_ = &chain_of(key, config::kAnyRule);
+    __builtin_prefetch(trail.chain_);
+    __builtin_prefetch(trail.any_rule_);
+    return trail;
+}
+
 // Whoever else is in the chain has to be fetched when it is walked; it is seldom longer than one.
 void SaTable::advance(const Trail& trail) {
-    Sa::prefetch(trail.chain_->load(std::memory_order_relaxed));
+    const Sa* sa = trail.chain_->load(std::memory_order_relaxed);
+    if (sa == nullptr && trail.any_rule_ != nullptr) {
+        sa = trail.any_rule_->load(std::memory_order_relaxed);
+    }
+    Sa::prefetch(sa);
 }
 
 Sa* SaTable::find(const SpiKey& key, const Trail& trail) {
@@ -266,12 +277,14 @@ Sa* SaTable::find(const SpiKey& key, const Trail& trail) {
 }
 
 Sa* SaTable::find(const PeerKey& key) const {
-    const Chain& bound = chain_of(key, key.rule);
-    const Chain& any = chain_of(key, config::kAnyRule);
-    // Most rules have no SA of their own: the second chain is on its way while the first is walked.
-    __builtin_prefetch(&any);
-    Sa* const sa = walk(bound.load(std::memory_order_acquire), key, key.rule);
-    return sa != nullptr ? sa : walk(any.load(std::memory_order_acquire), key, config::kAnyRule);
+    return find(key, begin(key));
+}
+
+Sa* SaTable::find(const PeerKey& key, const Trail& trail) {
+    Sa* const sa = walk(trail.chain_->load(std::memory_order_acquire), key, key.rule);
+    return sa != nullptr
+               ? sa
+               : walk(trail.any_rule_->load(std::memory_order_acquire), key, config::kAnyRule);
 }
 
 }  // namespace dataplane

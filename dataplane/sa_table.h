@@ -106,11 +106,14 @@ class SaTable {
     class Trail {
         friend class SaTable;
         const Chain* chain_ = nullptr;
+        const Chain* any_rule_ = nullptr;  // of a PeerKey: where to look if the rule has no SA
     };
     [[nodiscard]] Trail begin(const SpiKey& key) const;
+    [[nodiscard]] Trail begin(const PeerKey& key) const;
     static void advance(const Trail& trail);
     // `trail` began with this key.
     [[nodiscard]] static Sa* find(const SpiKey& key, const Trail& trail);
+    [[nodiscard]] static Sa* find(const PeerKey& key, const Trail& trail);
 
   private:
     using Link = std::atomic<Sa*> Sa::*;
