@@ -4,7 +4,7 @@
 #include "dataplane/fragment_out.h"
 #include "dataplane/ipsec_events.h"
 #include "dataplane/path_mtu.h"
-#include "dataplane/routing.h"
+#include "dataplane/route_run.h"
 #include "dataplane/verdict.h"
 #include "dataplane/wire.h"
 
@@ -59,9 +59,10 @@ void IpsecStage::flush_outbound(const Turn& turn) {
 // A protected packet is one of this host: it goes where the SA's other end is, and no filter sees
 // it again.
 void IpsecStage::send_protected(const Turn& turn, Burst& packets) {
+    RouteRun run(*turn.snapshot.routes, context_.topology);
     for (rte_mbuf* mbuf : packets.all()) {
         meta_of(mbuf).origin = Origin::kGateway;
-        if (const auto problem = route_packet(mbuf, *turn.snapshot.routes, context_.topology)) {
+        if (const auto problem = run.route(mbuf)) {
             drops_.add(mbuf, *problem);
         } else {
             context_.egress.forward(turn, mbuf);

@@ -179,6 +179,18 @@ void PipelineHarness::inject(dataplane::InjectionKind kind, std::uint16_t port, 
     pipeline_->inject(snapshot_, {&injection, 1}, now);
 }
 
+void PipelineHarness::inject(dataplane::InjectionKind kind,
+                             std::uint16_t port,
+                             std::span<const Bytes> frames) {
+    std::vector<dataplane::Injection> burst(frames.size());
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+        burst[i].kind = kind;
+        burst[i].port = port;
+        burst[i].mbuf = pool_.make(frames[i]);
+    }
+    pipeline_->inject(snapshot_, burst, now);
+}
+
 std::vector<Sent> PipelineHarness::take_sent() {
     std::vector<Sent> sent;
     for (std::uint16_t port = 0; port < topology_.ports.size(); ++port) {

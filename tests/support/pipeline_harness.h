@@ -78,6 +78,8 @@ class PipelineHarness {
     void receive(std::uint16_t port, const Bytes& frame) { receive(port, {&frame, 1}); }
     void inject(dataplane::InjectionKind kind, std::uint16_t port, const Bytes& frame);
     void inject(dataplane::InjectionKind kind, std::uint16_t port, rte_mbuf* mbuf);
+    // In one burst.
+    void inject(dataplane::InjectionKind kind, std::uint16_t port, std::span<const Bytes> frames);
 
     [[nodiscard]] std::vector<Sent> take_sent();
     // For a test that empties a TxBuffer itself.
