@@ -1,9 +1,13 @@
 #include "dataplane/sa.h"
 
+#include "crypto/constant_time.h"
+#include "dataplane/wire.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <random>
+#include <span>
 #include <utility>
 
 namespace dataplane {
@@ -51,6 +55,15 @@ bool is_authenticated(const SaSpec& spec) {
     return spec.hash != config::Hash::kNone || row_of(spec.cipher).aead;
 }
 
+// RFC 2451 2.3: such a key must be rejected, because one encryption undoes the other.
+bool is_single_des(const SaSpec& spec) {
+    constexpr std::size_t kPart = 8;
+    const std::span<const std::uint8_t> key = spec.cipher_key.bytes();
+    return spec.cipher == config::Cipher::k3des && key.size() == 3 * kPart
+           && (crypto::equal_ct(&key[0], &key[kPart], kPart)
+               || crypto::equal_ct(&key[kPart], &key[2 * kPart], kPart));
+}
+
 config::Result<void> check_algorithms(const SaSpec& spec) {
     if (spec.protocol == IpsecProtocol::kAh) {
         if (spec.cipher != config::Cipher::kNone || spec.hash == config::Hash::kNone) {
@@ -59,6 +72,9 @@ config::Result<void> check_algorithms(const SaSpec& spec) {
         return {};
     }
     const config::CipherRow& cipher = row_of(spec.cipher);
+    if (is_single_des(spec)) {
+        return bad("Two neighbouring parts of the 3DES key are equal, which makes it a DES key.");
+    }
     if (is_authenticated(spec)) {
         return {};
     }
@@ -112,6 +128,12 @@ config::Result<void> check_headers(const SaSpec& spec) {
         }
         if (spec.encapsulation->source_port == 0 || spec.encapsulation->destination_port == 0) {
             return bad("Encapsulation in UDP needs two ports; 0 is none.");
+        }
+        if (spec.direction == SaDirection::kInbound
+            && spec.encapsulation->destination_port != kNatTraversalPort) {
+            return bad(fmt::format("ESP in UDP is received on port {}, not on {}.",
+                                   kNatTraversalPort,
+                                   spec.encapsulation->destination_port));
         }
     }
     return {};

@@ -28,8 +28,11 @@ using dataplane::TscClock;
 constexpr std::uint64_t kNever = ~std::uint64_t{0};
 constexpr TscClock kClock{.now = 5'000, .hz = 1'000};
 
+// No part of it is like another one, which 3DES wants.
 config::SecretBytes key(std::size_t bytes) {
-    return config::SecretBytes(std::string(bytes, 'k'));
+    std::vector<std::uint8_t> key(bytes);
+    std::iota(key.begin(), key.end(), std::uint8_t{1});
+    return config::SecretBytes(key);
 }
 
 void use(SaSpec& spec, Cipher cipher, Hash hash) {
@@ -67,6 +70,16 @@ std::unique_ptr<Sa> made(const SaSpec& spec, const TscClock& clock = kClock) {
 }
 
 // --- create
+
+// 3DES with a key of three parts, each of one repeated byte: "112233".
+void use_3des(SaSpec& spec, std::string_view parts) {
+    use(spec, Cipher::k3des, Hash::kSha1);
+    std::vector<std::uint8_t> key;
+    for (std::size_t part = 0; part < parts.size(); part += 2) {
+        key.insert(key.end(), 8, static_cast<std::uint8_t>(parts[part]));
+    }
+    spec.cipher_key = config::SecretBytes(key);
+}
 
 struct CreateRow {
     const char* name;
@@ -126,6 +139,25 @@ const CreateRow kCreateRows[] = {
      },
      "AH cannot be encapsulated in UDP"},
     {"EspInUdp", [](SaSpec& s) { s.encapsulation.emplace(); }},
+    {"EspInUdpReceivedOnAnotherPort",
+     [](SaSpec& s) {
+         s.direction = config::SaDirection::kInbound;
+         s.encapsulation = {.source_port = 4500, .destination_port = 4501};
+     },
+     "received on port 4500, not on 4501"},
+    {"EspInUdpSentToAnotherPort",
+     [](SaSpec& s) {
+         s.direction = config::SaDirection::kOutbound;
+         s.encapsulation = {.source_port = 4500, .destination_port = 4501};
+     }},
+    {"TripleDesWithThreeKeys", [](SaSpec& s) { use_3des(s, "112233"); }},
+    {"TripleDesWithTwoKeys", [](SaSpec& s) { use_3des(s, "112211"); }},
+    {"TripleDesWhoseFirstTwoAreEqual",
+     [](SaSpec& s) { use_3des(s, "111122"); },
+     "makes it a DES key"},
+    {"TripleDesWhoseLastTwoAreEqual",
+     [](SaSpec& s) { use_3des(s, "112222"); },
+     "makes it a DES key"},
     {"SourcePortZero",
      [](SaSpec& s) { s.encapsulation = {.source_port = 0, .destination_port = 4500}; },
      "needs two ports"},
