@@ -19,6 +19,20 @@ bool is_error_about_sa(const PacketMeta& meta) {
     return meta.origin == Origin::kHost && meta.sa != kNoSa;
 }
 
+// RFC 4301 4.1: a transport mode SA is between two addresses, and this host may have several.
+bool is_source_of(const Sa& sa, const rte_mbuf* mbuf) {
+    const PacketMeta& meta = meta_of(mbuf);
+    return sa.mode == config::SaMode::kTunnel
+           || same_address(meta.family, sa.source.data(), source_address(mbuf, meta));
+}
+
+// At most `limit`.
+std::uint16_t known_path_mtu(const Sa& sa, std::uint64_t now, std::uint16_t limit) {
+    const std::uint16_t path = sa.path_mtu.load(std::memory_order_relaxed);
+    const bool known = path != 0 && now < sa.path_mtu_until.load(std::memory_order_relaxed);
+    return known ? std::min(limit, path) : limit;
+}
+
 }  // namespace
 
 IpsecStage::IpsecStage(const IpsecContext& context)
@@ -182,7 +196,7 @@ void IpsecStage::protect_waiting(const Turn& turn) {
             sa = SaTable::find(peer_of(*turn.snapshot.filters, *each.row, each.mbuf), each.trail);
             mtu = sa != nullptr ? path_mtu(turn, each.mbuf, *sa) : std::uint16_t{0};
         }
-        if (sa == nullptr) {
+        if (sa == nullptr || !is_source_of(*sa, each.mbuf)) {
             drops_.add(each.mbuf, DropReason::kNegotiateNoSa);
         } else if (meta.origin == Origin::kWire && !decrement_ttl(each.mbuf, meta)) {
             context_.egress.reject(
@@ -231,9 +245,9 @@ std::uint16_t IpsecStage::path_mtu(const Turn& turn, const rte_mbuf* mbuf, const
         port = route.kind == RouteKind::kForward ? route.port : port;
     }
     const std::uint16_t link = context_.topology.ports[port].mtu;
-    const std::uint16_t path = sa.path_mtu.load(std::memory_order_relaxed);
-    const bool known = path != 0 && turn.now < sa.path_mtu_until.load(std::memory_order_relaxed);
-    return known ? std::min(link, path) : link;
+    const std::uint16_t path = known_path_mtu(sa, turn.now, link);
+    // What routers see of a bundle, and what they quote, is its AH.
+    return sa.outer == nullptr ? path : known_path_mtu(*sa.outer, turn.now, path);
 }
 
 void IpsecStage::fragment_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa, std::uint16_t mtu) {

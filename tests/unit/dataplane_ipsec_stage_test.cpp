@@ -379,6 +379,27 @@ TEST_F(IpsecStageTest, ABufferThatHeldAPacketOfATunnelIsAsGoodAsNewForAnError) {
     EXPECT_EQ(GatewayPair::take_lan(net_.east).size(), 1U) << net_.east.drop_report();
 }
 
+TEST_F(IpsecStageTest, ATransportSaServesItsOwnSourceOnly) {
+    net_.set_rules(net_.west,
+                   {tests::negotiate_rule("192.0.2.0/24", "192.0.2.2/32", {}, true),
+                    tests::negotiate_rule("10.1.0.0/16", "192.0.2.2/32", {}, true)});
+    net_.west.add_sa(make_sa(0x4000, SaMode::kTransport, "192.0.2.1", "192.0.2.2").outbound);
+    const auto send = [&](std::string_view source) {
+        net_.west.inject(InjectionKind::kHostOutput,
+                         kWan,
+                         Packet()
+                             .eth(tests::kWestWanMac, tests::kEastWanMac)
+                             .ipv4(source, "192.0.2.2")
+                             .udp(7, 9)
+                             .payload(8)
+                             .bytes());
+        return GatewayPair::take_wire(net_.west).size();
+    };
+    EXPECT_EQ(send("192.0.2.1"), 1U);
+    EXPECT_EQ(send("10.1.0.254"), 0U);
+    EXPECT_EQ(net_.west.drops(DropReason::kNegotiateNoSa), 1U);
+}
+
 // --- Sizes ---------------------------------------------------------------------------------------
 
 TEST_F(IpsecStageTest, WhatMayNotBeCutIsRefusedWithTheSizeThatFits) {
@@ -440,6 +461,19 @@ TEST_F(IpsecStageTest, AnIcmpErrorAboutAProtectedPacketLowersItsSasPathMtu) {
     net_.west.discard_events();
     EXPECT_TRUE(protect(GatewayPair::from_west(Family::kV4, 1200).dont_fragment().bytes()).empty());
     EXPECT_EQ(net_.west.drops(DropReason::kMtuExceeded), 1U);
+    // Of a bundle routers see the AH.
+    outbound().path_mtu = 0;
+    const tests::SaMethod ah{
+        config::IpsecProtocol::kAh, config::Cipher::kNone, config::Hash::kSha1};
+    const dataplane::SaHandle bundle = net_.west.add_bundle(
+        make_sa(0x5000, SaMode::kTransport, "192.0.2.1", "192.0.2.2", ah).outbound,
+        make_sa(0x5001, SaMode::kTunnel, "192.0.2.1", "192.0.2.2").outbound);
+    net_.west.sa(bundle).outer->path_mtu = 1200;
+    net_.west.sa(bundle).outer->path_mtu_until = ~std::uint64_t{0};
+    EXPECT_TRUE(protect(GatewayPair::from_west(Family::kV4, 1200).dont_fragment().bytes()).empty());
+    EXPECT_EQ(net_.west.drops(DropReason::kMtuExceeded), 2U);
+    net_.west.sas().remove(bundle);
+    outbound().path_mtu = 1200;
     // Ten minutes later the larger size is tried again.
     net_.west.now += 601 * tests::kTscHz;
     EXPECT_FALSE(
