@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <functional>
+#include <numeric>
 #include <random>
 #include <string>
 #include <thread>
