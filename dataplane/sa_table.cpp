@@ -265,7 +265,9 @@ void SaTable::advance(const Trail& trail) {
     if (sa == nullptr && trail.any_rule_ != nullptr) {
         sa = trail.any_rule_->load(std::memory_order_relaxed);
     }
-    Sa::prefetch(sa);
+    if (sa != nullptr) {
+        Sa::prefetch(sa);
+    }
 }
 
 Sa* SaTable::find(const SpiKey& key, const Trail& trail) {
