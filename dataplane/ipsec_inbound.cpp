@@ -5,6 +5,8 @@
 #include "dataplane/ipsec_events.h"
 #include "dataplane/wire.h"
 
+#include <cassert>
+
 namespace dataplane {
 namespace {
 
@@ -168,6 +170,7 @@ std::size_t IpsecInbound::prepare(std::uint64_t now, std::span<crypto::CryptoJob
             problem = check_sa(queued, work, now);
         }
         if (!problem) {
+            assert(work.sa != nullptr);
             problem = work.sa->protocol == IpsecProtocol::kEsp
                           ? esp_prepare_verify(work, jobs[count])
                           : ah_prepare_verify(work, jobs[count]);

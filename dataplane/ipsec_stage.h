@@ -72,11 +72,11 @@ class IpsecStage {
 
     IpsecContext context_;
     Drops drops_;
-    IpsecInbound inbound_;
-    IpsecOutbound outbound_;
     std::size_t waiting_count_ = 0;
     std::array<Waiting, kBurst> waiting_{};
     std::array<crypto::CryptoJob, 2 * std::size_t{kBurst}> jobs_{};
+    IpsecInbound inbound_;
+    IpsecOutbound outbound_;
 };
 
 }  // namespace dataplane

@@ -21,12 +21,12 @@ struct alignas(RTE_CACHE_LINE_SIZE) IpsecWork {
     rte_mbuf* mbuf = nullptr;
     Sa* sa = nullptr;
     std::uint32_t spi = 0;
-    std::uint64_t sequence = 0;        // whole, also where only its low half is in the packet
-    std::uint16_t offset = 0;          // of the ESP or AH header, from the frame's start
-    std::uint16_t header_bytes = 0;    // AH: how much of `header` is used
-    std::array<std::uint8_t, 16> aad;  // AEAD and GMAC with extended sequence numbers
-    std::array<std::uint8_t, 64> icv;  // AH: the ICV field as received, and the IV of a GMAC
-    std::array<std::uint8_t, kMaxAhHeader> header;  // AH: the headers as they stood in the packet
+    std::uint64_t sequence = 0;          // whole, also where only its low half is in the packet
+    std::uint16_t offset = 0;            // of the ESP or AH header, from the frame's start
+    std::uint16_t header_bytes = 0;      // AH: how much of `header` is used
+    std::array<std::uint8_t, 16> aad{};  // AEAD and GMAC with extended sequence numbers
+    std::array<std::uint8_t, 64> icv{};  // AH: the ICV field as received, and the IV of a GMAC
+    std::array<std::uint8_t, kMaxAhHeader> header{};  // AH: the headers as they stood in the packet
 };
 
 // Nothing: go on.

@@ -59,6 +59,7 @@ Pipeline::Pipeline(const PipelineContext& context)
     : context_(context),
       drops_(context.counters),
       events_(context.events, context.counters, context.tsc_hz),
+      fragments_(fragment_limits(context), random_seed()),
       egress_(context.topology, context.counters, events_, context.pool, context.tsc_hz),
       ipsec_({.topology = context.topology,
               .sas = context.sas,
@@ -68,8 +69,7 @@ Pipeline::Pipeline(const PipelineContext& context)
               .events = events_,
               .egress = egress_,
               .pool = context.pool,
-              .tsc_hz = context.tsc_hz}),
-      fragments_(fragment_limits(context), random_seed()) {}
+              .tsc_hz = context.tsc_hz}) {}
 
 Pipeline::~Pipeline() {
     drain();

@@ -71,7 +71,7 @@ class Pipeline {
 
     // How a burst came to be where it is.
     struct Arrival {
-        ParseMode mode;
+        ParseMode mode = ParseMode::kRouted;
         config::MacAddress mac;  // of the port; kRouted only
         std::size_t layer = 0;   // 0: as received; each ESP or AH that was undone adds one
     };
@@ -98,9 +98,9 @@ class Pipeline {
     PipelineContext context_;
     Drops drops_;
     EventSink events_;
+    FragmentTable fragments_;
     Egress egress_;
     IpsecStage ipsec_;
-    FragmentTable fragments_;
     std::array<Ready, kMaxLayers + 1> ready_;
 };
 
