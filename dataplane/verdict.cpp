@@ -38,7 +38,8 @@ bool is_kerberos(const PacketMeta& meta) {
 }  // namespace
 
 bool is_exempt(const PacketMeta& meta, Exemptions exemptions) {
-    if (meta.direction == Direction::kTransit) {
+    // RFC 4301 5.2 step 4: what came by an SA must match the rule that allows the SA.
+    if (meta.direction == Direction::kTransit || meta.sa != kNoSa) {
         return false;
     }
     if (meta.protocol == kProtoEsp || meta.protocol == kProtoAh || is_ike(meta)) {

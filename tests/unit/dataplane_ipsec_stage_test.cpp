@@ -266,6 +266,23 @@ TEST_F(IpsecStageTest, AnSaCarriesOnlyWhatItsRuleCovers) {
     EXPECT_EQ(inbound().policy_mismatch, 1U);
 }
 
+TEST_F(IpsecStageTest, NothingThatCameByAnSaIsExemptFromItsRule) {
+    // IKE to the gateway itself, from a network the tunnel is for and from another one.
+    net_.set_rules(net_.west, {tests::negotiate_rule("10.0.0.0/8", "10.2.0.0/16", "192.0.2.2")});
+    const auto ike_from = [](std::string_view source) {
+        return Packet()
+            .eth(tests::kHostMac, tests::kGatewayMac)
+            .ipv4(source, "10.2.0.254")
+            .udp(500, 500)
+            .payload(28)
+            .bytes();
+    };
+    net_.east.receive(kWan,
+                      std::vector{protect(ike_from("10.1.0.7")), protect(ike_from("10.9.0.7"))});
+    EXPECT_EQ(GatewayPair::take_host(net_.east).size(), 1U);
+    EXPECT_EQ(net_.east.drops(DropReason::kSaPolicyMismatch), 1U);
+}
+
 TEST_F(IpsecStageTest, AnSaBoundToAnotherRuleIsRefused) {
     inbound().rule = 999;
     net_.east.receive(kWan, protect());
