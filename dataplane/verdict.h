@@ -13,8 +13,8 @@
 
 namespace dataplane {
 
-// The packet is routed. Only traffic to or from this host is ever exempt, never transit, and nothing
-// that came by an SA.
+// The packet is routed. Only traffic to or from this host is ever exempt, never transit, and
+// nothing that came by an SA.
 [[nodiscard]] bool is_exempt(const PacketMeta& meta, Exemptions exemptions);
 
 [[nodiscard]] constexpr config::Action action_for(const RowAction& row, Direction direction) {
