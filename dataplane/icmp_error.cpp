@@ -193,17 +193,4 @@ rte_mbuf* make_icmp_error_for_host(const rte_mbuf* offender,
     return mbuf;
 }
 
-bool IcmpErrorLimiter::allow(std::uint64_t now) {
-    const std::uint64_t earned = (now - filled_at_) / ticks_per_token_;
-    if (earned > 0) {
-        tokens_ = std::min(kBurstSize, tokens_ + std::min(earned, kBurstSize));
-        filled_at_ += earned * ticks_per_token_;
-    }
-    if (tokens_ == 0) {
-        return false;
-    }
-    --tokens_;
-    return true;
-}
-
 }  // namespace dataplane

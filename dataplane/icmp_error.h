@@ -5,8 +5,8 @@
 
 #include "config/types.h"
 #include "dataplane/packet.h"
+#include "dataplane/token_bucket.h"
 
-#include <algorithm>
 #include <cstdint>
 
 namespace dataplane {
@@ -53,15 +53,12 @@ class IcmpErrorLimiter {
     static constexpr std::uint64_t kPerSecond = 100;
     static constexpr std::uint64_t kBurstSize = 50;
 
-    explicit IcmpErrorLimiter(std::uint64_t tsc_hz)
-        : ticks_per_token_(std::max<std::uint64_t>(tsc_hz / kPerSecond, 1)) {}
+    explicit IcmpErrorLimiter(std::uint64_t tsc_hz) : bucket_(kPerSecond, kBurstSize, tsc_hz) {}
 
-    [[nodiscard]] bool allow(std::uint64_t now);
+    [[nodiscard]] bool allow(std::uint64_t now) { return bucket_.allow(now); }
 
   private:
-    std::uint64_t ticks_per_token_;
-    std::uint64_t tokens_ = kBurstSize;
-    std::uint64_t filled_at_ = 0;
+    TokenBucket bucket_;
 };
 
 }  // namespace dataplane
