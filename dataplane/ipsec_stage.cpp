@@ -19,13 +19,6 @@ bool is_error_about_sa(const PacketMeta& meta) {
     return meta.origin == Origin::kHost && meta.sa != kNoSa;
 }
 
-// RFC 4301 4.1: a transport mode SA is between two addresses, and this host may have several.
-bool is_source_of(const Sa& sa, const rte_mbuf* mbuf) {
-    const PacketMeta& meta = meta_of(mbuf);
-    return sa.mode == config::SaMode::kTunnel
-           || same_address(meta.family, sa.source.data(), source_address(mbuf, meta));
-}
-
 // At most `limit`.
 std::uint16_t known_path_mtu(const Sa& sa, std::uint64_t now, std::uint16_t limit) {
     const std::uint16_t path = sa.path_mtu.load(std::memory_order_relaxed);
@@ -196,7 +189,7 @@ void IpsecStage::protect_waiting(const Turn& turn) {
             sa = SaTable::find(peer_of(*turn.snapshot.filters, *each.row, each.mbuf), each.trail);
             mtu = sa != nullptr ? path_mtu(turn, each.mbuf, *sa) : std::uint16_t{0};
         }
-        if (sa == nullptr || !is_source_of(*sa, each.mbuf)) {
+        if (sa == nullptr) {
             drops_.add(each.mbuf, DropReason::kNegotiateNoSa);
         } else if (meta.origin == Origin::kWire && !decrement_ttl(each.mbuf, meta)) {
             context_.egress.reject(

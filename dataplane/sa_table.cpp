@@ -45,7 +45,9 @@ bool found_by_peer(const Sa& sa) {
 Sa* walk(Sa* sa, const PeerKey& key, config::RuleTag rule) {
     while (sa != nullptr
            && !(sa->rule == rule && sa->mode == key.mode && sa->family == key.family
-                && same_address(key.family, sa->destination.data(), key.peer))) {
+                && same_address(key.family, sa->destination.data(), key.peer)
+                && (key.source == nullptr
+                    || same_address(key.family, sa->source.data(), key.source)))) {
         sa = sa->next_by_peer.load(std::memory_order_acquire);
     }
     return sa;

@@ -54,6 +54,9 @@ struct PeerKey {
     config::SaMode mode = config::SaMode::kTransport;
     config::Family family = config::Family::kIpv4;
     const std::uint8_t* peer = nullptr;  // 4 or 16 bytes
+    // RFC 4301 4.1: a transport mode SA is between two addresses, and this host may have several.
+    // nullptr: whatever the SA's source is.
+    const std::uint8_t* source = nullptr;
 };
 
 class SaTable {

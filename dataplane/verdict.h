@@ -117,7 +117,8 @@ enum class Requirement : std::uint8_t {
     return {.rule = row.rule,
             .mode = config::SaMode::kTransport,
             .family = meta.family,
-            .peer = destination_address(mbuf, meta)};
+            .peer = destination_address(mbuf, meta),
+            .source = source_address(mbuf, meta)};
 }
 
 }  // namespace dataplane

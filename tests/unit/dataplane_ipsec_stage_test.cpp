@@ -410,11 +410,16 @@ TEST_F(IpsecStageTest, ATransportSaServesItsOwnSourceOnly) {
                              .udp(7, 9)
                              .payload(8)
                              .bytes());
-        return GatewayPair::take_wire(net_.west).size();
+        const std::vector<Bytes> wire = GatewayPair::take_wire(net_.west);
+        return wire.empty() ? 0U : wire[0][kEsp + 2] * 256U + wire[0][kEsp + 3];  // of the SPI
     };
-    EXPECT_EQ(send("192.0.2.1"), 1U);
+    EXPECT_EQ(send("192.0.2.1"), 0x4000U);
     EXPECT_EQ(send("10.1.0.254"), 0U);
     EXPECT_EQ(net_.west.drops(DropReason::kNegotiateNoSa), 1U);
+    // An SA for another source hides no older one to the same peer.
+    net_.west.add_sa(make_sa(0x4001, SaMode::kTransport, "10.1.0.254", "192.0.2.2").outbound);
+    EXPECT_EQ(send("192.0.2.1"), 0x4000U);
+    EXPECT_EQ(send("10.1.0.254"), 0x4001U);
 }
 
 // --- Sizes ---------------------------------------------------------------------------------------
