@@ -198,10 +198,7 @@ std::uint32_t ah_counted_bytes(const Sa& sa, Family family, std::uint32_t ip_byt
     return ip_bytes_without_ah + ah_header_bytes(sa, family);
 }
 
-IpsecCheck ah_prepare_protect(IpsecWork& work,
-                              std::uint8_t next_header,
-                              IvSource& /*ivs*/,
-                              CryptoJob& job) {
+IpsecCheck ah_prepare_protect(IpsecWork& work, std::uint8_t next_header, CryptoJob& job) {
     if (const IpsecCheck check = zero_mutable_fields(work)) {
         return check;
     }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include "dataplane/ipsec_work.h"
-#include "dataplane/iv_source.h"
 
 #include <cstdint>
 
@@ -24,7 +23,6 @@ namespace dataplane {
 // in `work`, fills the job. kIpBadExtension: headers before the AH too long to keep.
 [[nodiscard]] IpsecCheck ah_prepare_protect(IpsecWork& work,
                                             std::uint8_t next_header,
-                                            IvSource& ivs,
                                             crypto::CryptoJob& job);
 // After the run: puts the mutable fields back.
 void ah_finish_protect(IpsecWork& work);

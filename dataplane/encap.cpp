@@ -301,7 +301,7 @@ IpsecCheck encapsulate(IpsecWork& work, IvSource& ivs, crypto::CryptoJob& job) {
     describe(meta, sa, shape, length);
     work.offset = static_cast<std::uint16_t>(meta.l4_offset + udp_bytes(sa));
     if (!is_esp(sa)) {
-        return ah_prepare_protect(work, next_header, ivs, job);
+        return ah_prepare_protect(work, next_header, job);
     }
     esp_prepare_protect(work, shape.payload, next_header, ivs, job);
     return {};

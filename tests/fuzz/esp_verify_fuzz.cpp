@@ -169,7 +169,7 @@ void verify_sealed_ah(World& world, FuzzedSa& fuzzed, Frame& frame) {
         return;
     }
     crypto::CryptoJob job;
-    if (dataplane::ah_prepare_protect(work, 17, world.ivs(), job)) {
+    if (dataplane::ah_prepare_protect(work, 17, job)) {
         require(frame.bytes() == before);
         return;
     }

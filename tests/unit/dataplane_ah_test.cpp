@@ -176,7 +176,6 @@ class AhTest : public ::testing::Test {
     tests::FakePool pool_{128, 12'000};
     std::unique_ptr<crypto::CryptoBatch> batch_ =
         std::move(crypto::CryptoBatch::create(engines())).value();
-    std::unique_ptr<dataplane::IvSource> ivs_ = std::move(dataplane::IvSource::create()).value();
     // A job points into its packet's work.
     std::deque<InFlight> packets_;
     std::vector<crypto::CryptoJob> jobs_;
@@ -198,9 +197,8 @@ TEST_F(AhTest, ProtectsSoThatAPeerVerifiesIt) {
                     rooms.push_back(with_room(spec, before.back(), shape.headers));
                     IpsecWork& work = work_for(rooms.back(), *sa, kSequence, shape.headers);
                     const std::uint8_t next = shape.headers == 88 ? 17 : 253;
-                    ASSERT_EQ(
-                        dataplane::ah_prepare_protect(work, next, *ivs_, jobs_.emplace_back()),
-                        IpsecCheck{});
+                    ASSERT_EQ(dataplane::ah_prepare_protect(work, next, jobs_.emplace_back()),
+                              IpsecCheck{});
                 }
                 run();
                 for (std::size_t i = 0; i < packets_.size(); ++i) {
@@ -456,7 +454,7 @@ TEST_F(AhTest, RefusesOptionsThatCannotBeWalked) {
         EXPECT_EQ(verify(*sa, kSequence, frame, headers), row.reason);
         IpsecWork& work = work_for(frame, *sa, kSequence, headers);
         crypto::CryptoJob job;
-        EXPECT_EQ(dataplane::ah_prepare_protect(work, 17, *ivs_, job), row.reason);
+        EXPECT_EQ(dataplane::ah_prepare_protect(work, 17, job), row.reason);
         EXPECT_EQ(tests::FakePool::bytes_of(work.mbuf), frame);
     }
 }
@@ -510,7 +508,7 @@ TEST_F(AhTest, GmacTakesItsIvFromTheSequenceNumber) {
     sa->iv_base = 0xFFFFFFFFFFFFFFFE;  // The sum wraps around.
     const Bytes frame = with_room(spec, packet_of(kShapes[0], {}), 20);
     IpsecWork& work = work_for(frame, *sa, 0x0102030405060708, 20);
-    ASSERT_EQ(dataplane::ah_prepare_protect(work, 17, *ivs_, jobs_.emplace_back()), IpsecCheck{});
+    ASSERT_EQ(dataplane::ah_prepare_protect(work, 17, jobs_.emplace_back()), IpsecCheck{});
     dataplane::ah_finish_protect(work);
     const std::uint8_t* iv = dataplane::bytes_at(work.mbuf, kEther + 20 + 12);
     EXPECT_EQ(to_hex({iv, 8}), "0102030405060706");
