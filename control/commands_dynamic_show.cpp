@@ -247,6 +247,9 @@ void describe_gateway(Listing& listing, const DataplaneReport& report) {
     listing.number("Packets permitted", "permitted", report.permitted);
     listing.number("Packets exempted", "exempted", report.exempted);
     listing.number("Packets unmatched", "unmatched", report.unmatched);
+    listing.number("Packets protected", "protected", report.protected_packets);
+    listing.number("Packets verified", "verified", report.verified_packets);
+    listing.number("Accepted in clear", "accepted_clear", report.accepted_clear);
     listing.number("Packets dropped",
                    "dropped",
                    std::accumulate(report.drops.begin(), report.drops.end(), std::uint64_t{0}));
@@ -254,6 +257,7 @@ void describe_gateway(Listing& listing, const DataplaneReport& report) {
     listing.number("Packets to control", "to_control", report.to_control);
     listing.number("Packets held", "held", report.held);
     listing.number("Packets merged", "merged", report.merged);
+    listing.number("Audits suppressed", "audits_suppressed", report.audits_suppressed);
     listing.end_record();
     listing.end_records();
 }

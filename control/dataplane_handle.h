@@ -54,6 +54,10 @@ struct DataplaneReport {
     std::uint64_t permitted = 0;
     std::uint64_t exempted = 0;
     std::uint64_t unmatched = 0;
+    std::uint64_t protected_packets = 0;  // by ESP or AH; a bundle counts twice, as below
+    std::uint64_t verified_packets = 0;
+    std::uint64_t accepted_clear = 0;     // though protection was expected: inpass, soft
+    std::uint64_t audits_suppressed = 0;  // auditable drops that the log does not show
     std::array<std::uint64_t, dataplane::kDropReasonCount> drops{};
     SaTotals sas;
     std::vector<PortReport> ports;

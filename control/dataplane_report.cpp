@@ -39,6 +39,10 @@ void add(DataplaneReport& report, const dataplane::WorkerCounters& counters) {
     report.permitted += counters.permitted.read();
     report.exempted += counters.exempted.read();
     report.unmatched += counters.unmatched.read();
+    report.protected_packets += counters.protected_packets.read();
+    report.verified_packets += counters.verified_packets.read();
+    report.accepted_clear += counters.accepted_clear.read();
+    report.audits_suppressed += counters.audits_suppressed.read();
 }
 
 WorkerReport make_worker_report(std::uint16_t lcore, const dataplane::WorkerCounters& counters) {

@@ -202,6 +202,10 @@ def errors_of_the_far_gateway_do_not_leave_in_clear(lab):
 # --- What is not as it should be
 
 
+def gateway_statistics(gateway):
+    return gateway.daemon.json("dynamic show stats type=ipsec")["gateway"][0]
+
+
 @case
 def the_listing_counts_what_passes(lab):
     with only_sas(lab):
@@ -211,8 +215,12 @@ def the_listing_counts_what_passes(lab):
             assert gateway.sa(*inbound)["direction"] == "inbound"
             assert gateway.sa(*outbound)["direction"] == "outbound"
             assert gateway.sa(*outbound)["idle_seconds"] is None
+        before = [gateway_statistics(gateway) for gateway in lab.gateways]
         assert lab.ping(B4, 5) == 5
-        for gateway in lab.gateways:
+        for gateway, was in zip(lab.gateways, before, strict=True):
+            now = gateway_statistics(gateway)
+            assert now["protected"] == was["protected"] + 5, (was, now)
+            assert now["verified"] == was["verified"] + 5, (was, now)
             for row in gateway.daemon.json("dynamic show qmsas all")["qm_sas"]:
                 assert row["packets"] == 5 and row["sequence"] == 5, row
                 # RFC 4301 4.4.2.1: what is encrypted, an echo of 84 bytes and the ESP trailer.
