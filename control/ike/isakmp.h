@@ -24,7 +24,7 @@ inline constexpr std::size_t kPayloadHeaderBytes = 4;
 inline constexpr std::size_t kMaxMessageBytes = 65'507;  // what UDP over IPv4 carries
 inline constexpr std::size_t kMaxPayloads = 64;
 
-// RFC 2408 3.1, RFC 3947 3.2; the table names each (payload_row()).
+// RFC 2408 3.1, RFC 3947 3.2; payload_name() names each.
 enum class PayloadType : std::uint8_t {
     kNone = 0,
     kSa = 1,
@@ -87,10 +87,10 @@ using Decoded = std::variant<T, Drop>;
 [[nodiscard]] Decoded<Header> decode_header(ByteView bytes);
 
 // The chain that begins with `first` in `bytes`, which is what follows the header; after
-// decryption up to a cipher block less one of padding may follow the last payload if
-// `padded`. Each payload's length is checked, not its content; the reserved byte is ignored
-// (RFC 2408 5.3 wants it zero; peers exist that send others). Views into `bytes`.
-// Errors: kBadPayload, kTooManyPayloads.
+// decryption up to 16 bytes of padding may follow the last payload if `padded` (peers exist that
+// add a whole block to what needs none). Each payload's length is checked, not its content; the
+// reserved byte is ignored (RFC 2408 5.3 wants it zero; peers exist that send others). Views into
+// `bytes`. Errors: kBadPayload, kTooManyPayloads.
 [[nodiscard]] Decoded<std::vector<Payload>> decode_payloads(PayloadType first,
                                                             ByteView bytes,
                                                             bool padded);
@@ -100,6 +100,7 @@ class MessageBuilder {
   public:
     explicit MessageBuilder(const Header& header);
 
+    // Precondition: `body` and its header fit the payload's length of 16 bits.
     MessageBuilder& add(PayloadType type, ByteView body);
     // What follows the header so far, chained: what HASHes are computed over (RFC 2409 5.5).
     [[nodiscard]] ByteView payloads() const;
