@@ -72,11 +72,14 @@ void encode_header(const Header& header, std::uint8_t* bytes) {
     config::store(bytes + 24, config::be32(header.length));
 }
 
-Decoded<std::vector<Payload>> decode_payloads(PayloadType first, ByteView bytes, bool padded) {
+Decoded<std::vector<Payload>> decode_payloads(PayloadType first,
+                                              ByteView bytes,
+                                              bool padded,
+                                              std::size_t limit) {
     std::vector<Payload> payloads;
     PayloadType type = first;
     while (type != PayloadType::kNone) {
-        if (payloads.size() == kMaxPayloads) {
+        if (payloads.size() == limit) {
             return Drop::kTooManyPayloads;
         }
         if (bytes.size() < kPayloadHeaderBytes) {

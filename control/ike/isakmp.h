@@ -93,7 +93,8 @@ using Decoded = std::variant<T, Drop>;
 // `bytes`. Errors: kBadPayload, kTooManyPayloads.
 [[nodiscard]] Decoded<std::vector<Payload>> decode_payloads(PayloadType first,
                                                             ByteView bytes,
-                                                            bool padded);
+                                                            bool padded,
+                                                            std::size_t limit = kMaxPayloads);
 
 // Puts a message together: header, payloads in the order they are added, all chained.
 class MessageBuilder {

@@ -60,6 +60,7 @@ struct Phase2Transform {
     std::uint16_t pfs_group = 0;       // IKE group, 0: no PFS
     bool esn = false;
     std::uint8_t proposal = 0;
+    bool esp_first = false;  // of AH+ESP: the order the peer wrote them in, and is answered in
     // Of the proposal's protocols; 0: the protocol is not in it.
     std::uint32_t ah_spi = 0;
     std::uint32_t esp_spi = 0;
@@ -82,13 +83,15 @@ struct Phase2Offer {
 };
 
 // One proposal per offer, numbered from 1, AH and ESP of one offer under the same number. Lifetimes
-// of 0 are left out. Offers without IKEv1 identifiers are left out.
+// of 0 are left out. Offers without IKEv1 identifiers are left out, and those of AH in UDP.
 [[nodiscard]] Bytes encode_phase2(const std::vector<Phase2Offer>& offers, const Phase2Spis& spis);
 // The responder's answer: the chosen transforms as received, with our SPIs.
 [[nodiscard]] Bytes encode_phase2_choice(const Phase2Transform& chosen, const Phase2Spis& ours);
 
 // Every combination a peer offers, in its order: of several transforms under one protocol each is
-// one Phase2Transform; for AH+ESP all pairs. Not understood ones are left out.
+// one Phase2Transform; for AH+ESP all pairs of one mode, group and ESN, with the shorter lifetimes.
+// The first 256 of them. Not understood ones are left out, as are reserved SPIs and proposals with
+// other protocols (IPCOMP).
 // Errors: kBadPayload, kTooManyPayloads.
 [[nodiscard]] Decoded<std::vector<Phase2Transform>> decode_phase2(ByteView body);
 
