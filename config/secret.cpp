@@ -10,6 +10,8 @@ SecretBytes::SecretBytes(std::span<const std::uint8_t> bytes)
 
 SecretBytes::SecretBytes(std::string_view text) : bytes_(text.begin(), text.end()) {}
 
+SecretBytes::SecretBytes(std::vector<std::uint8_t>&& bytes) noexcept : bytes_(std::move(bytes)) {}
+
 SecretBytes& SecretBytes::operator=(const SecretBytes& other) {
     if (this != &other) {
         // A vector assignment could free the old buffer before it is wiped.

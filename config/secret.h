@@ -15,6 +15,8 @@ class SecretBytes {
     SecretBytes() = default;
     explicit SecretBytes(std::span<const std::uint8_t> bytes);
     explicit SecretBytes(std::string_view text);
+    // Takes the buffer itself, so that nothing is left of it elsewhere.
+    explicit SecretBytes(std::vector<std::uint8_t>&& bytes) noexcept;
     SecretBytes(const SecretBytes&) = default;
     SecretBytes& operator=(const SecretBytes& other);
     SecretBytes(SecretBytes&& other) noexcept;
