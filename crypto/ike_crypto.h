@@ -23,8 +23,8 @@ using ByteView = std::span<const std::uint8_t>;
                                        ByteView key,
                                        std::initializer_list<ByteView> parts);
 
-// DES, 3DES, AES in CBC mode, in place; `data` is a multiple of the block, `iv` one block. No
-// padding is added or removed.
+// DES, 3DES, AES in CBC mode, in place; `data` is a multiple of the block, `iv` one block; other
+// lengths throw. No padding is added or removed.
 void cbc_encrypt(config::Cipher cipher, ByteView key, ByteView iv, std::span<std::uint8_t> data);
 void cbc_decrypt(config::Cipher cipher, ByteView key, ByteView iv, std::span<std::uint8_t> data);
 
@@ -38,6 +38,8 @@ class DhExchange {
     // With a given private value: for known answers.
     [[nodiscard]] static DhExchange with_private(std::uint16_t ike_group, ByteView private_value);
 
+    DhExchange(const DhExchange&) = delete;
+    DhExchange& operator=(const DhExchange&) = delete;
     DhExchange(DhExchange&&) noexcept;
     DhExchange& operator=(DhExchange&&) noexcept;
     ~DhExchange();
