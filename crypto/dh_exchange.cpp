@@ -1,3 +1,6 @@
+// OpenSSL's numbers and curves, not its EVP: that raises a peer's value of a safe prime's group to
+// the power of (p-1)/2 to see whether it is valid, which takes seven times as long as everything
+// else, and knows nothing of groups 1 and 2.
 #include "crypto/ike_crypto.h"
 #include "crypto/openssl_handle.h"
 
