@@ -16,6 +16,8 @@ namespace {
 constexpr std::size_t kLongestPortName = 12;     // "pc-" and it fit an interface name
 constexpr std::size_t kLongestInterface = 15;    // IFNAMSIZ - 1
 constexpr std::size_t kLongestSocketPath = 107;  // sizeof(sockaddr_un::sun_path) - 1
+// Every IPv4 host takes it (RFC 791), and 64 of them hold any message that is to be expected.
+constexpr std::uint32_t kSmallestIkeFragment = 548;
 
 std::string port_key(std::size_t index, std::string_view name) {
     return fmt::format("port[{}].{}", index + 1, name);
@@ -75,6 +77,7 @@ class Checker {
         check_paths();
         check_lcores();
         check_port_count();
+        check_ike();
         for (std::size_t i = 0; i < config_.ports.size(); ++i) {
             if (readable_[i]) {
                 check_names(i);
@@ -121,6 +124,29 @@ class Checker {
                 fmt::format("port[{}]", kMaxGatewayPorts + 1),
                 fmt::format(
                     "expected at most {} ports, found {}", kMaxGatewayPorts, config_.ports.size()));
+        }
+    }
+
+    void check_ike() {
+        const IkeConfig& ike = config_.ike;
+        if (errors_.has("ike")) {
+            return;
+        }
+        if (!ike.pkcs12.empty() && (!ike.certificate.empty() || !ike.private_key.empty())) {
+            errors_.add("ike.pkcs12",
+                        "expected either \"pkcs12\" or \"certificate\" and \"private_key\"");
+        } else if (ike.certificate.empty() != ike.private_key.empty()) {
+            errors_.add(ike.certificate.empty() ? "ike.private_key" : "ike.certificate",
+                        "expected \"certificate\" and \"private_key\" together");
+        }
+        if (!ike.pkcs12_password_file.empty() && ike.pkcs12.empty()) {
+            errors_.add("ike.pkcs12_password_file", "expected \"pkcs12\" beside it");
+        }
+        if (ike.fragment_bytes != 0 && ike.fragment_bytes < kSmallestIkeFragment) {
+            errors_.add("ike.fragment_bytes",
+                        fmt::format("expected 0 or an integer from {} to 65507, found {}",
+                                    kSmallestIkeFragment,
+                                    ike.fragment_bytes));
         }
     }
 

@@ -124,6 +124,31 @@ void read_symbols(TomlTable table, SymbolConfig& symbols) {
     table.finish();
 }
 
+Result<std::string> parse_path(std::string_view text) {
+    if (!text.starts_with('/')) {
+        return Error{ErrorCode::kGatewayFile, {}};
+    }
+    return std::string(text);
+}
+
+void read_ike(TomlTable table, IkeConfig& ike) {
+    constexpr std::string_view kPath = "an absolute path";
+    table.boolean("enabled", ike.enabled);
+    table.value("certificate", kPath, parse_path, ike.certificate);
+    table.value("private_key", kPath, parse_path, ike.private_key);
+    table.value("pkcs12", kPath, parse_path, ike.pkcs12);
+    table.value("pkcs12_password_file", kPath, parse_path, ike.pkcs12_password_file);
+    table.values("ca", kPath, parse_path, ike.ca);
+    table.values("crl", kPath, parse_path, ike.crl);
+    table.boolean("nat_traversal", ike.nat_traversal);
+    table.number("dpd_seconds", 0, 3600, ike.dpd_seconds);
+    table.number("fragment_bytes", 0, 65507, ike.fragment_bytes);
+    table.number("retransmit_seconds", 1, 60, ike.retransmit_seconds);
+    table.number("max_half_open", 1, 100000, ike.max_half_open);
+    table.value("insecure_key_log", kPath, parse_path, ike.insecure_key_log);
+    table.finish();
+}
+
 void read_document(TomlTable document, GatewayConfig& config) {
     if (std::optional<TomlTable> gateway = document.table("gateway")) {
         read_gateway(*gateway, config);
@@ -140,6 +165,9 @@ void read_document(TomlTable document, GatewayConfig& config) {
     }
     if (std::optional<TomlTable> symbols = document.table("symbols")) {
         read_symbols(*symbols, config.symbols);
+    }
+    if (std::optional<TomlTable> ike = document.table("ike")) {
+        read_ike(*ike, config.ike);
     }
     document.finish();
 }

@@ -48,10 +48,28 @@ struct SymbolConfig {  // overrides of what the host's own files say
     std::vector<IpAddress> dhcp_servers;
 };
 
+struct IkeConfig {
+    bool enabled = true;  // false: `action=negotiate` waits for SAs that somebody adds
+    // This gateway's certificate, then intermediate ones, and its key, as PEM; or both as PKCS#12.
+    std::string certificate;
+    std::string private_key;
+    std::string pkcs12;
+    std::string pkcs12_password_file;  // first line; empty: no password
+    std::vector<std::string> ca;       // PEM: the authorities that rules may name
+    std::vector<std::string> crl;      // PEM or DER; read again when a file changes
+    bool nat_traversal = true;
+    std::uint32_t dpd_seconds = 30;       // silence after which a peer is asked; 0: never
+    std::uint32_t fragment_bytes = 1280;  // longer messages are cut for peers that can; 0: never
+    std::uint32_t retransmit_seconds = 2;
+    std::uint32_t max_half_open = 1000;
+    std::string insecure_key_log;  // file that keys are written to, for Wireshark; empty: off
+};
+
 struct GatewayConfig {
     std::vector<PortConfig> ports;
     std::vector<RouteConfig> routes;
     SymbolConfig symbols;
+    IkeConfig ike;
     std::vector<std::uint16_t> worker_lcores;  // empty: one worker on the last allowed CPU
     std::uint16_t main_lcore = 0;
     bool busy_poll = false;  // poll = "busy": an idle worker never sleeps (default "adaptive")

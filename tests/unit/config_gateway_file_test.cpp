@@ -79,6 +79,13 @@ memory_mb = 1024
 hugepages = true
 mbufs = 16384
 file_prefix = "portcullis"
+[ike]
+enabled = true
+nat_traversal = true
+dpd_seconds = 30
+fragment_bytes = 1280
+retransmit_seconds = 2
+max_half_open = 1000
 [[port]]
 name = "lan"
 device = "net_ring0"
@@ -101,6 +108,13 @@ host_interface = "pc-lan"
     EXPECT_EQ(written->hugepages, defaults->hugepages);
     EXPECT_EQ(written->mbufs, defaults->mbufs);
     EXPECT_EQ(written->file_prefix, defaults->file_prefix);
+    EXPECT_EQ(written->ike.enabled, defaults->ike.enabled);
+    EXPECT_EQ(written->ike.nat_traversal, defaults->ike.nat_traversal);
+    EXPECT_EQ(written->ike.dpd_seconds, defaults->ike.dpd_seconds);
+    EXPECT_EQ(written->ike.fragment_bytes, defaults->ike.fragment_bytes);
+    EXPECT_EQ(written->ike.retransmit_seconds, defaults->ike.retransmit_seconds);
+    EXPECT_EQ(written->ike.max_half_open, defaults->ike.max_half_open);
+    EXPECT_EQ(defaults->ike.insecure_key_log, "");
     EXPECT_EQ(written->ports[0].type, defaults->ports[0].type);
     EXPECT_EQ(written->ports[0].mtu, defaults->ports[0].mtu);
     EXPECT_EQ(written->ports[0].rx_queues, defaults->ports[0].rx_queues);
@@ -168,6 +182,28 @@ TEST(GatewayFile, EveryBadValueIsNamedByLineAndKey) {
         {"[gatway]", "10: gatway: unknown key; did you mean \"gateway\"?"},
         {"[symbols]\ndns_servers = ['10.0.0.53', 'x']",
          "11: symbols.dns_servers[2]: expected an IPv4 or IPv6 address, found \"x\""},
+        {"[ike]\nenabled = 'yes'", "11: ike.enabled: expected true or false, found \"yes\""},
+        {"[ike]\ncertificate = 'gw.crt'",
+         "11: ike.certificate: expected an absolute path, found \"gw.crt\""},
+        {"[ike]\nca = ['/ca.crt', 'b']", "11: ike.ca[2]: expected an absolute path, found \"b\""},
+        {"[ike]\ncrl = '/a.crl'", "11: ike.crl: expected an array of strings, found \"/a.crl\""},
+        {"[ike]\ncertificate = '/gw.crt'",
+         "11: ike.certificate: expected \"certificate\" and \"private_key\" together"},
+        {"[ike]\nprivate_key = '/gw.key'",
+         "11: ike.private_key: expected \"certificate\" and \"private_key\" together"},
+        {"[ike]\ncertificate = '/gw.crt'\nprivate_key = '/gw.key'\npkcs12 = '/gw.p12'",
+         "13: ike.pkcs12: expected either \"pkcs12\" or \"certificate\" and \"private_key\""},
+        {"[ike]\npkcs12_password_file = '/gw.pass'",
+         "11: ike.pkcs12_password_file: expected \"pkcs12\" beside it"},
+        {"[ike]\ndpd_seconds = 3601",
+         "11: ike.dpd_seconds: expected an integer from 0 to 3600, found 3601"},
+        {"[ike]\nfragment_bytes = 547",
+         "11: ike.fragment_bytes: expected 0 or an integer from 548 to 65507, found 547"},
+        {"[ike]\nretransmit_seconds = 0",
+         "11: ike.retransmit_seconds: expected an integer from 1 to 60, found 0"},
+        {"[ike]\nmax_half_open = 0",
+         "11: ike.max_half_open: expected an integer from 1 to 100000, found 0"},
+        {"[ike]\nkey_log = '/k'", "11: ike.key_log: unknown key"},
         {"[[route]]\nvia = '10.0.1.9'", "10: route[1].destination: is missing"},
         {"[[route]]\ndestination = '10.9.0.0/16'",
          "10: route[1]: expected \"via\", \"port\" or both"},
@@ -192,6 +228,35 @@ TEST(GatewayFile, EveryBadValueIsNamedByLineAndKey) {
         std::string errors = errors_of(kTwoPorts + file.text);
         EXPECT_EQ(errors, file.errors) << file.text;
     }
+}
+
+TEST(GatewayFile, ReadsWhatIkeNeeds) {
+    const Result<GatewayConfig> config = parse(kTwoPorts + R"([ike]
+enabled = false
+pkcs12 = "/gw.p12"
+pkcs12_password_file = "/gw.pass"
+ca = ["/a.crt", "/b.crt"]
+crl = ["/a.crl"]
+nat_traversal = false
+dpd_seconds = 0
+fragment_bytes = 0
+retransmit_seconds = 4
+max_half_open = 7
+insecure_key_log = "/keys"
+)");
+    ASSERT_TRUE(config.ok()) << config.error().text;
+    const IkeConfig& ike = config->ike;
+    EXPECT_FALSE(ike.enabled);
+    EXPECT_EQ(ike.pkcs12, "/gw.p12");
+    EXPECT_EQ(ike.pkcs12_password_file, "/gw.pass");
+    EXPECT_EQ(ike.ca, (std::vector<std::string>{"/a.crt", "/b.crt"}));
+    EXPECT_EQ(ike.crl, (std::vector<std::string>{"/a.crl"}));
+    EXPECT_FALSE(ike.nat_traversal);
+    EXPECT_EQ(ike.dpd_seconds, 0U);
+    EXPECT_EQ(ike.fragment_bytes, 0U);
+    EXPECT_EQ(ike.retransmit_seconds, 4U);
+    EXPECT_EQ(ike.max_half_open, 7U);
+    EXPECT_EQ(ike.insecure_key_log, "/keys");
 }
 
 TEST(GatewayFile, PortAddressesFitTheirNetworksAndEachOther) {
