@@ -1,5 +1,6 @@
 #include "config/value.h"
 
+#include "config/distinguished_name.h"
 #include "config/sa_value.h"
 
 #include <fmt/format.h>
@@ -427,11 +428,14 @@ Result<AuthMethod> parse_root_ca(std::string_view text) {
         method.root_ca += quotation_mark ? '"' : text[i];
         i += quotation_mark ? 1 : 0;
     }
-    if (method.root_ca.empty() || method.root_ca.size() > kMaxTextBytes
-        || method.root_ca.find('=') == std::string::npos) {
-        return Error{ErrorCode::kInvalidValue,
-                     "rootca must be the distinguished name of a certification authority, such "
-                     "as \"C=US, O=Example, CN=Example Root certmap:no excludecaname:no\"."};
+    constexpr std::string_view kExpected =
+        "rootca must be the distinguished name of a certification authority, such as \"C=US, "
+        "O=Example, CN=Example Root certmap:no excludecaname:no\".";
+    if (method.root_ca.empty() || method.root_ca.size() > kMaxTextBytes) {
+        return Error{ErrorCode::kInvalidValue, std::string(kExpected)};
+    }
+    if (const auto name = DistinguishedName::parse(method.root_ca); !name) {
+        return Error{ErrorCode::kInvalidValue, fmt::format("{} {}", kExpected, name.error().text)};
     }
     return method;
 }
