@@ -135,7 +135,8 @@ class Compiler {
                                    source.inbound,
                                    source.outbound,
                                    source.inbound_passthrough,
-                                   source.soft});
+                                   source.soft,
+                                   source.terms});
         for (std::size_t i = 0; i < source.filters.size(); ++i) {
             Result<void> added = add_filter(source, static_cast<std::uint32_t>(i));
             if (!added) {

@@ -5,6 +5,7 @@
 // ports, the more restrictive action, then rule and filter position.
 #pragma once
 
+#include "config/negotiation.h"
 #include "config/policy.h"
 #include "config/sa_spec.h"
 #include "config/types.h"
@@ -42,6 +43,7 @@ struct RuleSource {
     Action outbound = Action::kNegotiate;
     bool inbound_passthrough = false;
     bool soft = false;
+    std::shared_ptr<const NegotiationTerms> terms;  // nullptr: it does not negotiate
     std::vector<Filter> filters;
 
     [[nodiscard]] bool is_tunnel() const { return tunnel.kind != TunnelKind::kNone; }
@@ -81,6 +83,7 @@ struct RuleSetRule {
     Action outbound = Action::kNegotiate;
     bool inbound_passthrough = false;
     bool soft = false;
+    std::shared_ptr<const NegotiationTerms> terms;  // nullptr: it does not negotiate
 };
 
 // One classifier row, one direction, one family. Address bounds are inclusive and in network byte

@@ -1,5 +1,5 @@
 // What the rule-set compiler takes, gathered: active rules of the assigned policy with their
-// filters and action, and the dynamic rules with the quick mode policy each one names.
+// filters and action, and the dynamic rules with the policies each one names.
 //
 // The order of the vector breaks ties between filters of equal specificity and action: append the
 // store that takes precedence first.
@@ -16,9 +16,10 @@ namespace config {
 // Appends nothing if no policy of the store is assigned.
 Result<void> append_assigned_rules(const PolicyStore& store, std::vector<RuleSource>& sources);
 
-// `qm_policies` tells whether a negotiating rule may fall back to clear; a rule whose policy is not
-// among them may not.
+// A rule whose main mode policy or quick mode policy is not there has no offers of that phase, and
+// may not fall back to clear.
 void append_dynamic_rules(std::span<const DynamicRule> rules,
+                          std::span<const MainModePolicy> mm_policies,
                           std::span<const QuickModePolicy> qm_policies,
                           std::vector<RuleSource>& sources);
 
@@ -26,6 +27,7 @@ void append_dynamic_rules(std::span<const DynamicRule> rules,
 [[nodiscard]] Result<std::vector<RuleSource>> rule_sources(
     const PolicyStore& store,
     std::span<const DynamicRule> dynamic_rules,
+    std::span<const MainModePolicy> mm_policies,
     std::span<const QuickModePolicy> qm_policies);
 
 }  // namespace config

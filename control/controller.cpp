@@ -118,7 +118,7 @@ Result<Controller::Impl::Built> Controller::Impl::build() {
     Built built;
     built.host = dataplane_.host_view();
     const Result<std::vector<config::RuleSource>> sources =
-        config::rule_sources(store_, dynamic_.rules, dynamic_.qm_policies);
+        config::rule_sources(store_, dynamic_.rules, dynamic_.mm_policies, dynamic_.qm_policies);
     if (!sources) {
         return sources.error();
     }
