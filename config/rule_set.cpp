@@ -1,6 +1,7 @@
 #include "config/rule_set.h"
 
 #include "config/rule_tags.h"
+#include "config/selectors.h"
 #include "config/weight.h"
 
 #include <fmt/format.h>
@@ -121,6 +122,7 @@ class Compiler {
             }
         }
         sort_rows();
+        assign_selectors(rule_set_, tags_);
         return std::move(rule_set_);
     }
 

@@ -95,7 +95,8 @@ struct RuleRow {
     bool mirror = false;  // the exchanged form of a mirrored filter
     Action inbound = Action::kPermit;
     Action outbound = Action::kPermit;
-    std::uint32_t filter = 0;  // index into RuleSet::filters
+    std::uint32_t filter = 0;     // index into RuleSet::filters
+    RuleTag selector = kAnyRule;  // what SAs call this row; kAnyRule: it does not negotiate
     IpAddress source_first;
     IpAddress source_last;
     IpAddress destination_first;

@@ -39,7 +39,8 @@ struct UdpEncapsulation {
     friend bool operator==(const UdpEncapsulation&, const UdpEncapsulation&) = default;
 };
 
-// A rule by the number it keeps while the daemon runs (RuleSetRule::tag).
+// A rule, or one of the specific filters that it expands to, by the number it keeps while the
+// daemon runs (RuleSetRule::tag, RuleRow::selector). No two of either have the same.
 using RuleTag = std::uint32_t;
 inline constexpr RuleTag kAnyRule = 0;
 
@@ -66,7 +67,8 @@ struct SaSpec {
     std::optional<std::uint8_t> dscp;               // tunnel mode; nothing: the inner one's
     DfPolicy df = DfPolicy::kCopy;
     FragmentPolicy fragments = FragmentPolicy::kBefore;
-    // The rule whose traffic it carries; kAnyRule: of every rule whose mode and end point fit.
+    // The rule whose traffic it carries, or the selector; kAnyRule: of every rule whose mode and
+    // end point fit.
     RuleTag rule = kAnyRule;
 };
 
