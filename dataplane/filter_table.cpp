@@ -214,6 +214,7 @@ void FilterTable::add_rows(const config::RuleSet& rule_set,
             .flags = flags_of(rule, filter),
             .hit_slot = hit_slots[row.filter],
             .rule = rule.tag,
+            .selector = row.selector,
             .endpoint = endpoint,
         });
     }

@@ -28,7 +28,7 @@ inline constexpr std::uint8_t kRowEndpointIsMe = 4;  // and an address of this h
 inline constexpr std::uint8_t kRowInpass = 8;        // clear text is accepted inbound
 inline constexpr std::uint8_t kRowSoft = 16;         // the rule may fall back to clear
 
-// What the hot path needs of a row, 16 bytes.
+// What the hot path needs of a row, 20 bytes.
 struct RowAction {
     config::Action inbound;
     config::Action outbound;
@@ -36,9 +36,10 @@ struct RowAction {
     std::uint8_t flags;      // kRowTunnel ...
     std::uint32_t hit_slot;  // index into the hit counters, stable across rebuilds of one filter
     config::RuleTag rule;
+    config::RuleTag selector;
     std::uint32_t endpoint;  // names it for FilterTable::endpoint(), if kRowHasEndpoint
 };
-static_assert(sizeof(RowAction) == 16);
+static_assert(sizeof(RowAction) == 20);
 
 // Which traffic to and from this host no filter sees (netsh `ipsecexempt`, 0..3).
 struct Exemptions {

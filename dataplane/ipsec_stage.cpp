@@ -172,13 +172,15 @@ void IpsecStage::protect(const Turn& turn, rte_mbuf* mbuf, const RowAction& row)
     ++waiting_count_;
 }
 
-// In two loops, so that the cache misses of the SAs overlap.
+// In loops of their own, so that the cache misses of the SAs overlap.
 void IpsecStage::protect_waiting(const Turn& turn) {
     const std::span waiting(waiting_.data(), waiting_count_);
     waiting_count_ = 0;
-    for (const Waiting& each : waiting) {
-        if (!each.follows) {
-            SaTable::advance(each.trail);
+    for (int step = 0; step < 2; ++step) {
+        for (Waiting& each : waiting) {
+            if (!each.follows) {
+                SaTable::advance(each.trail);
+            }
         }
     }
     Sa* sa = nullptr;

@@ -34,14 +34,14 @@ SpiKey spi_key_of(const Sa& sa) {
 }
 
 PeerKey peer_key_of(const Sa& sa) {
-    return {sa.rule, sa.mode, sa.family, sa.destination.data()};
+    return {.mode = sa.mode, .family = sa.family, .peer = sa.destination.data()};
 }
 
 bool found_by_peer(const Sa& sa) {
     return sa.direction == SaDirection::kOutbound && !sa.within_bundle;
 }
 
-// The first of the chain that fits the key, with another rule in the place of its own.
+// The first of the chain that fits the key and is bound to `rule`.
 Sa* walk(Sa* sa, const PeerKey& key, config::RuleTag rule) {
     while (sa != nullptr
            && !(sa->rule == rule && sa->mode == key.mode && sa->family == key.family
@@ -254,18 +254,25 @@ SaTable::Trail SaTable::begin(const SpiKey& key) const {
 
 SaTable::Trail SaTable::begin(const PeerKey& key) const {
     Trail trail;
-    trail.chain_ = &chain_of(key, key.rule);
+    trail.chain_ = &chain_of(key, key.selector);
+    trail.rule_ = &chain_of(key, key.rule);
     trail.any_rule_ = &chain_of(key, config::kAnyRule);
     __builtin_prefetch(trail.chain_);
-    __builtin_prefetch(trail.any_rule_);
     return trail;
 }
 
 // Whoever else is in the chain has to be fetched when it is walked; it is seldom longer than one.
-void SaTable::advance(const Trail& trail) {
+void SaTable::advance(Trail& trail) {
     const Sa* sa = trail.chain_->load(std::memory_order_relaxed);
-    if (sa == nullptr && trail.any_rule_ != nullptr) {
-        sa = trail.any_rule_->load(std::memory_order_relaxed);
+    if (sa == nullptr && trail.rule_ != nullptr) {
+        if (!trail.wide_) {
+            trail.wide_ = true;
+            __builtin_prefetch(trail.rule_);
+            __builtin_prefetch(trail.any_rule_);
+            return;
+        }
+        sa = trail.rule_->load(std::memory_order_relaxed);
+        sa = sa != nullptr ? sa : trail.any_rule_->load(std::memory_order_relaxed);
     }
     if (sa != nullptr) {
         Sa::prefetch(sa);
@@ -285,10 +292,17 @@ Sa* SaTable::find(const PeerKey& key) const {
 }
 
 Sa* SaTable::find(const PeerKey& key, const Trail& trail) {
-    Sa* const sa = walk(trail.chain_->load(std::memory_order_acquire), key, key.rule);
-    return sa != nullptr
-               ? sa
-               : walk(trail.any_rule_->load(std::memory_order_acquire), key, config::kAnyRule);
+    Sa* sa = nullptr;
+    if (key.selector != config::kAnyRule) {
+        sa = walk(trail.chain_->load(std::memory_order_acquire), key, key.selector);
+    }
+    if (sa == nullptr) {
+        sa = walk(trail.rule_->load(std::memory_order_acquire), key, key.rule);
+    }
+    if (sa == nullptr) {
+        sa = walk(trail.any_rule_->load(std::memory_order_acquire), key, config::kAnyRule);
+    }
+    return sa;
 }
 
 }  // namespace dataplane

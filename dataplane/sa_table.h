@@ -48,9 +48,10 @@ struct SpiKey {
     }
 };
 
-// Outbound: the rule that wants protection and the other end.
+// Outbound: the row that wants protection, by its rule and its selector, and the other end.
 struct PeerKey {
     config::RuleTag rule = config::kAnyRule;
+    config::RuleTag selector = config::kAnyRule;  // kAnyRule: it has none
     config::SaMode mode = config::SaMode::kTransport;
     config::Family family = config::Family::kIpv4;
     const std::uint8_t* peer = nullptr;  // 4 or 16 bytes
@@ -74,8 +75,8 @@ class SaTable {
 
     // --- control, one thread at a time
 
-    // Makes the SA visible. Of two outbound SAs for the same rule, mode and peer the one added
-    // later is used; when it is removed, the earlier one again.
+    // Makes the SA visible. Of two outbound SAs for the same rule or selector, mode and peer the
+    // one added later is used; when it is removed, the earlier one again.
     //
     // A bundle: first the AH SA, which says within_bundle and for that reason is never found by
     // PeerKey, then with its handle as `outer` the one ESP SA that lies within it.
@@ -97,23 +98,26 @@ class SaTable {
 
     [[nodiscard]] Sa* find(SaHandle handle) const;
     [[nodiscard]] Sa* find(const SpiKey& key) const;
-    // The SA bound to the rule, else the one for any rule.
+    // The SA bound to the selector, else the one bound to the rule, else the one for any rule.
     [[nodiscard]] Sa* find(const PeerKey& key) const;
 
   private:
     using Chain = std::atomic<Sa*>;  // writer: control; readers: workers; order: release / acquire
 
   public:
-    // The same in three steps, each of which brings in what the next one reads. Taken step by step
-    // for a whole burst, the cache misses of its look-ups overlap.
+    // The same in steps, each of which brings in what the next one reads. Taken step by step for a
+    // whole burst, the cache misses of its look-ups overlap. A PeerKey wants advance() twice: the
+    // chains of rule and any rule are brought in only where the selector, IKE's, has none.
     class Trail {
         friend class SaTable;
         const Chain* chain_ = nullptr;
-        const Chain* any_rule_ = nullptr;  // of a PeerKey: where to look if the rule has no SA
+        const Chain* rule_ = nullptr;      // of a PeerKey: where to look next ...
+        const Chain* any_rule_ = nullptr;  // ... and last
+        bool wide_ = false;                // the two are on their way
     };
     [[nodiscard]] Trail begin(const SpiKey& key) const;
     [[nodiscard]] Trail begin(const PeerKey& key) const;
-    static void advance(const Trail& trail);
+    static void advance(Trail& trail);
     // `trail` began with this key.
     [[nodiscard]] static Sa* find(const SpiKey& key, const Trail& trail);
     [[nodiscard]] static Sa* find(const PeerKey& key, const Trail& trail);
@@ -137,7 +141,7 @@ class SaTable {
                                      config::Family family,
                                      const std::uint8_t* address) const;
     [[nodiscard]] Chain& chain_of(const SpiKey& key) const;
-    // The key's chain, with another rule in the place of its own.
+    // The chain of the key's SAs that are bound to `rule`.
     [[nodiscard]] Chain& chain_of(const PeerKey& key, config::RuleTag rule) const;
     [[nodiscard]] Place& place_of(SaHandle handle) const { return places_[handle & mask_]; }
     [[nodiscard]] config::Result<void> check(const Sa& sa, SaHandle outer) const;

@@ -82,7 +82,9 @@ enum class Requirement : std::uint8_t {
                                  const RowAction& row,
                                  const Sa& sa,
                                  const rte_mbuf* mbuf) {
-    if (sa.within_bundle || (sa.rule != config::kAnyRule && sa.rule != row.rule)) {
+    const bool bound_to_it =
+        sa.rule == config::kAnyRule || sa.rule == row.rule || sa.rule == row.selector;
+    if (sa.within_bundle || !bound_to_it) {
         return false;
     }
     if ((row.flags & kRowTunnel) == 0) {
@@ -109,12 +111,14 @@ enum class Requirement : std::uint8_t {
     if ((row.flags & kRowTunnel) != 0) {
         const config::IpAddress& endpoint = table.endpoint(row);
         return {.rule = row.rule,
+                .selector = row.selector,
                 .mode = config::SaMode::kTunnel,
                 .family = endpoint.family,
                 .peer = endpoint.bytes.data()};
     }
     const PacketMeta& meta = meta_of(mbuf);
     return {.rule = row.rule,
+            .selector = row.selector,
             .mode = config::SaMode::kTransport,
             .family = meta.family,
             .peer = destination_address(mbuf, meta),

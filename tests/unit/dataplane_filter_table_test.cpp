@@ -162,6 +162,7 @@ TEST(FilterTable, RowActionCarriesWhatTheVerdictNeeds) {
     set.rows[1].mirror = true;
     set.rows[1].inbound = config::Action::kBlock;
     set.rows[1].outbound = config::Action::kNegotiate;
+    set.rows[1].selector = 12;
     const auto table =
         FilterTable::build(set, slots(set), {.level = 2}, FilterEngine::kScan).value();
     EXPECT_EQ(table->rows(), 2U);
@@ -174,6 +175,8 @@ TEST(FilterTable, RowActionCarriesWhatTheVerdictNeeds) {
     EXPECT_TRUE(table->row(1).mirror);
     EXPECT_EQ(table->row(1).inbound, config::Action::kBlock);
     EXPECT_EQ(table->row(1).outbound, config::Action::kNegotiate);
+    EXPECT_EQ(table->row(0).selector, config::kAnyRule);
+    EXPECT_EQ(table->row(1).selector, 12U);
     EXPECT_GT(table->memory_bytes(), 0U);
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -96,7 +97,7 @@ SpiKey by_spi(std::uint32_t spi,
 PeerKey by_peer(config::RuleTag rule,
                 const IpAddress& peer = kPeer,
                 SaMode mode = SaMode::kTransport) {
-    return {rule, mode, peer.family, peer.bytes.data()};
+    return {.rule = rule, .mode = mode, .family = peer.family, .peer = peer.bytes.data()};
 }
 
 // The SPI of what is found; 0: nothing.
@@ -171,6 +172,48 @@ TEST(SaTableByPeer, TheRulesOwnSaPrecedesTheOneForAnyRule) {
     EXPECT_EQ(spi_of(table, by_peer(8)), 0x108U);
     EXPECT_EQ(spi_of(table, by_peer(9)), 0x100U);
     EXPECT_EQ(spi_of(table, by_peer(config::kAnyRule)), 0x100U);
+}
+
+// The selector's before the rule's before any rule's, whatever the order in which they were added
+// and however far the look-up got in steps.
+TEST(SaTableByPeer, TheSelectorsSaPrecedesTheRulesAndThatAnyOther) {
+    const std::vector<std::pair<std::uint32_t, config::RuleTag>> sas = {
+        {0x109, 9}, {0x107, 7}, {0x100, config::kAnyRule}};
+    PeerKey key = by_peer(7);
+    key.selector = 9;
+    for (const bool backwards : {false, true}) {
+        std::vector<SaHandle> handles(sas.size());
+        SaTable table(16);
+        for (std::size_t i = 0; i < sas.size(); ++i) {
+            const std::size_t at = backwards ? sas.size() - 1 - i : i;
+            handles[at] = added(table, for_rule(sas[at].first, sas[at].second));
+        }
+        for (std::size_t i = 0; i < sas.size(); ++i) {
+            EXPECT_EQ(spi_of(table, key), sas[i].first);
+            for (int steps = 0; steps < 3; ++steps) {
+                SaTable::Trail trail = table.begin(key);
+                for (int step = 0; step < steps; ++step) {
+                    SaTable::advance(trail);
+                }
+                EXPECT_EQ(SaTable::find(key, trail)->spi, sas[i].first) << steps;
+            }
+            EXPECT_TRUE(table.remove(handles[i]));
+        }
+        EXPECT_EQ(spi_of(table, key), 0U);
+    }
+}
+
+TEST(SaTableByPeer, ASelectorIsNotARule) {
+    SaTable table(2);
+    added(table, for_rule(0x109, 9));
+    added(table, for_rule(0x108, 8));
+    PeerKey key = by_peer(8);
+    key.selector = 9;
+    EXPECT_EQ(spi_of(table, key), 0x109U);
+    key.selector = 10;
+    EXPECT_EQ(spi_of(table, key), 0x108U);
+    key.rule = 11;
+    EXPECT_EQ(spi_of(table, key), 0U) << "bound to others";
 }
 
 TEST(SaTableByPeer, EveryPartOfTheKeyCounts) {

@@ -25,6 +25,8 @@ constexpr std::uint8_t kTunnelToPeer = kRowTunnel | kRowHasEndpoint;
 constexpr std::uint8_t kTunnelToMe = kTunnelToPeer | kRowEndpointIsMe;
 
 constexpr config::RuleTag kRule = 7;
+constexpr config::RuleTag kSelector = 9;
+constexpr config::RuleTag kOtherRule = 8;
 
 struct RequirementCase {
     const char* name;
@@ -38,7 +40,7 @@ struct RequirementCase {
 };
 
 constexpr RowAction row_of(const RequirementCase& row) {
-    return {row.inbound, row.outbound, row.mirror, row.flags, 0, kRule, 0};
+    return {row.inbound, row.outbound, row.mirror, row.flags, 0, kRule, kSelector, 0};
 }
 
 TEST(Verdict, TheRowAndTheDirectionSayWhatIsRequired) {
@@ -125,6 +127,7 @@ std::unique_ptr<const FilterTable> table_with(const char* endpoint, bool is_me, 
     for (const bool mirror : {false, true}) {
         config::RuleRow& row = set.rows.emplace_back();
         row.mirror = mirror;
+        row.selector = kSelector;
         row.inbound = kNegotiate;
         row.outbound = kNegotiate;
     }
@@ -187,13 +190,15 @@ TEST(Verdict, AnSaAllowsRowsThatItsRuleModeAndEndsFit) {
         for (const AllowCase& row : std::vector<AllowCase>{
                  {"any rule", nullptr, false, false, kTransport, kAny, peer, me, true},
                  {"its rule", nullptr, false, true, kTransport, kRule, peer, me, true},
-                 {"another rule", nullptr, false, false, kTransport, kRule + 1, peer, me, false},
+                 {"its selector", nullptr, false, true, kTransport, kSelector, peer, me, true},
+                 {"another rule", nullptr, false, false, kTransport, kOtherRule, peer, me, false},
                  {"tunnel mode", nullptr, false, false, kTunnel, kAny, peer, me, false},
                  {"another sender", nullptr, false, false, kTransport, kAny, third, me, false},
 
                  {"ends here", me, true, false, kTunnel, kAny, third, me, true},
                  {"ends here, its rule", me, true, false, kTunnel, kRule, peer, me, true},
-                 {"ends here, another", me, true, false, kTunnel, kRule + 1, peer, me, false},
+                 {"ends here, its selector", me, true, false, kTunnel, kSelector, peer, me, true},
+                 {"ends here, another", me, true, false, kTunnel, kOtherRule, peer, me, false},
                  {"ends here, transport", me, true, false, kTransport, kAny, peer, me, false},
                  {"ends elsewhere", me, true, false, kTunnel, kAny, peer, third, false},
 
@@ -249,6 +254,7 @@ TEST(Verdict, ThePeerIsTheTunnelsEndOrThePacketsDestination) {
         tests::ParsedPacket parsed(packet(row.source, row.destination));
         const PeerKey key = peer_of(*table, table->row(0), parsed.mbuf());
         EXPECT_EQ(key.rule, kRule);
+        EXPECT_EQ(key.selector, kSelector);
         EXPECT_EQ(key.mode, tunnel ? SaMode::kTunnel : SaMode::kTransport);
         EXPECT_EQ(IpAddress::from_bytes(key.family, key.peer).to_string(), row.peer);
     }
