@@ -138,29 +138,52 @@ config::Result<SaHandle> SaTable::add(std::unique_ptr<Sa> sa, SaHandle outer) {
     return visible.handle;
 }
 
+// Of a bundle the SA within, of an AH SA for a bundle that has none yet nullptr, else the SA
+// itself.
+Sa* SaTable::inner_of(Sa& sa) const {
+    return sa.within_bundle ? find(place_of(sa.handle).inner) : &sa;
+}
+
+bool SaTable::retire(SaHandle handle) {
+    Sa* const sa = find(handle);
+    Sa* const inner = sa == nullptr ? nullptr : inner_of(*sa);
+    if (inner == nullptr || !found_by_peer(*inner)) {
+        return false;
+    }
+    leave_peers(*inner);
+    return true;
+}
+
 bool SaTable::remove(SaHandle handle) {
     Sa* const sa = find(handle);
     if (sa == nullptr) {
         return false;
     }
     // The inner SA first: nobody may find it and miss its outer one.
-    Sa* const inner = sa->outer != nullptr ? sa : find(place_of(handle).inner);
+    Sa* const inner = inner_of(*sa);
     Sa* const outer = inner != nullptr ? inner->outer : sa;
     if (inner != nullptr) {
-        retire(*inner);
+        take_out(*inner);
     }
-    retire(*outer);
+    if (outer != nullptr) {
+        take_out(*outer);
+    }
     return true;
 }
 
-void SaTable::retire(Sa& sa) {
-    if (found_by_peer(sa)) {
+void SaTable::leave_peers(Sa& sa) {
+    if (found_by_peer(sa) && !std::exchange(place_of(sa.handle).retired, true)) {
         unlink(chain_of(peer_key_of(sa), sa.rule), sa, &Sa::next_by_peer);
     }
+}
+
+void SaTable::take_out(Sa& sa) {
+    leave_peers(sa);
     unlink(chain_of(spi_key_of(sa)), sa, &Sa::next_by_spi);
     Place& place = place_of(sa.handle);
     place.sa.store(nullptr, std::memory_order_release);
     place.inner = kNoSa;
+    place.retired = false;
     // A place whose uses are all counted stays empty: it would have to give out an old handle. All
     // places together last for 2^32 SAs.
     if (place.uses != ~std::uint32_t{0} >> place_bits_) {
@@ -173,13 +196,13 @@ void SaTable::retire(Sa& sa) {
 
 std::size_t SaTable::reclaim(const Publication& publication) {
     if (!removed_.empty()) {
-        retired_.push_back({publication.begin_grace(), std::exchange(removed_, {})});
+        in_grace_.push_back({publication.begin_grace(), std::exchange(removed_, {})});
     }
-    while (!retired_.empty() && publication.is_over(retired_.front().grace)) {
-        retired_.pop_front();
+    while (!in_grace_.empty() && publication.is_over(in_grace_.front().grace)) {
+        in_grace_.pop_front();
     }
     std::size_t waiting = 0;
-    for (const Retired& together : retired_) {
+    for (const InGrace& together : in_grace_) {
         waiting += together.sas.size();
     }
     return waiting;

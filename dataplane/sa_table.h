@@ -3,8 +3,9 @@
 // grace periods of Publication.
 //
 // Two arrays of chains, by SPI and by peer, run through the SAs themselves. A newcomer is linked at
-// the head of its chains when it is complete. A removed SA keeps its own links, so that a worker
-// that stands on it still reaches the rest of the chain.
+// the head of its chains when it is complete. An SA that leaves a chain keeps its own link, so that
+// a worker that stands on it still reaches the rest. Once such workers are quiescent the link may
+// name an SA that is freed, and nobody follows it: an SA never comes back into a chain.
 #pragma once
 
 #include "config/bytes.h"
@@ -84,6 +85,10 @@ class SaTable {
     // Errors: kSaExists: SPI, destination and protocol are taken; kTooManySas; kSaNotFound: no
     // `outer`; kBadSa: the two make no bundle.
     [[nodiscard]] config::Result<SaHandle> add(std::unique_ptr<Sa> sa, SaHandle outer = kNoSa);
+    // No packet finds it by PeerKey any more and takes another SA that fits; by SPI and handle it
+    // is found as before, for errors about packets that are under way, until remove(). There is no
+    // way back. Of a bundle either half may be named. False: there is no such outbound SA.
+    bool retire(SaHandle handle);
     // Makes it invisible for new packets. The SAs of a bundle go together, whichever is named.
     // False: there is none.
     bool remove(SaHandle handle);
@@ -130,9 +135,10 @@ class SaTable {
         std::uint32_t uses = 0;  // of the SA that is or will be here; only control looks
         // Of the AH SA of a bundle: what lies within it; only control looks.
         SaHandle inner = kNoSa;
+        bool retired = false;  // not in its chain by peer any more; only control looks
     };
     // Removed between two calls of reclaim(). They share the grace period that the later one began.
-    struct Retired {
+    struct InGrace {
         std::uint64_t grace = 0;
         std::vector<std::unique_ptr<Sa>> sas;
     };
@@ -145,7 +151,9 @@ class SaTable {
     [[nodiscard]] Chain& chain_of(const PeerKey& key, config::RuleTag rule) const;
     [[nodiscard]] Place& place_of(SaHandle handle) const { return places_[handle & mask_]; }
     [[nodiscard]] config::Result<void> check(const Sa& sa, SaHandle outer) const;
-    void retire(Sa& sa);
+    [[nodiscard]] Sa* inner_of(Sa& sa) const;
+    void leave_peers(Sa& sa);
+    void take_out(Sa& sa);
 
     static void link(Chain& chain, Sa& sa, Link next);
     static void unlink(Chain& chain, Sa& sa, Link next);
@@ -160,7 +168,7 @@ class SaTable {
     std::deque<std::uint32_t> free_;  // places; the one free for longest first
     std::size_t size_ = 0;
     std::vector<std::unique_ptr<Sa>> removed_;  // their grace period has not begun
-    std::deque<Retired> retired_;               // oldest first
+    std::deque<InGrace> in_grace_;              // oldest first
 };
 
 }  // namespace dataplane

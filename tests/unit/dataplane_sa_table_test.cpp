@@ -248,6 +248,71 @@ TEST(SaTableByPeer, TheLaterOneIsUsedAndAfterItsRemovalTheEarlier) {
     EXPECT_EQ(spi_of(table, by_peer(7)), 0U);
 }
 
+// --- retired
+
+TEST(SaTableRetire, PacketsTakeAnotherSaAndItIsStillFoundBySpiAndHandle) {
+    SaTable table(16);
+    const SaHandle any = added(table, outbound(0x100));
+    const SaHandle old = added(table, for_rule(0x101, 7));
+    const SaHandle current = added(table, for_rule(0x102, 7));
+    struct Row {
+        SaHandle retired;
+        std::uint32_t then;
+    };
+    for (const Row& row : {Row{current, 0x101}, Row{old, 0x100}, Row{any, 0}}) {
+        EXPECT_TRUE(table.retire(row.retired));
+        EXPECT_EQ(spi_of(table, by_peer(7)), row.then);
+        EXPECT_TRUE(table.retire(row.retired)) << "once more changes nothing";
+        EXPECT_EQ(spi_of(table, by_peer(7)), row.then);
+        const Sa* const sa = table.find(row.retired);
+        ASSERT_NE(sa, nullptr);
+        EXPECT_EQ(table.find(by_spi(sa->spi, kPeer)), sa);
+    }
+    EXPECT_EQ(table.size(), 3U);
+    EXPECT_EQ(table.all().size(), 3U);
+    const auto again = table.add(make_sa(outbound(0x100)));
+    ASSERT_FALSE(again.ok()) << "its SPI is not free";
+    EXPECT_EQ(again.error().code, ErrorCode::kSaExists);
+}
+
+TEST(SaTableRetire, OnlyAnOutboundSaThatIsThere) {
+    SaTable table(16);
+    const SaHandle in = added(table, inbound(outbound(0x100)));
+    const SaHandle gone = added(table, outbound(0x101));
+    EXPECT_TRUE(table.remove(gone));
+    for (const SaHandle handle : {in, gone, kNoSa}) {
+        EXPECT_FALSE(table.retire(handle));
+    }
+    EXPECT_NE(table.find(by_spi(0x100, kMe)), nullptr);
+}
+
+TEST(SaTableRetire, IsRemovedAfterWhatWasBehindItInItsChain) {
+    Publication publication(1);
+    SaTable table(2);
+    const SaHandle first = added(table, for_rule(0x101, 7));
+    const SaHandle second = added(table, for_rule(0x102, 7));
+    EXPECT_TRUE(table.retire(second));
+    EXPECT_TRUE(table.remove(first));
+    EXPECT_EQ(table.reclaim(publication), 0U) << "what the link of the second names is freed";
+    const SaHandle third = added(table, for_rule(0x103, 7));
+    EXPECT_TRUE(table.remove(second));
+    EXPECT_EQ(table.reclaim(publication), 0U);
+    EXPECT_EQ(spi_of(table, by_peer(7)), 0x103U);
+    EXPECT_TRUE(table.remove(third));
+    EXPECT_EQ(table.size(), 0U);
+}
+
+TEST(SaTableRetire, ThePlaceOfARetiredSaForgetsIt) {
+    SaTable table(1);
+    for (int use = 0; use < 3; ++use) {
+        const SaHandle handle = added(table, outbound(0x100));
+        EXPECT_EQ(spi_of(table, by_peer(config::kAnyRule)), 0x100U);
+        EXPECT_TRUE(table.retire(handle));
+        EXPECT_EQ(spi_of(table, by_peer(config::kAnyRule)), 0U);
+        EXPECT_TRUE(table.remove(handle));
+    }
+}
+
 // --- handles
 
 TEST(SaTableHandle, NoSaIsNeverFoundNorRemoved) {
@@ -367,6 +432,24 @@ TEST_F(SaTableBundle, RemovingTheOuterRemovesBoth) {
     EXPECT_FALSE(table_.remove(inner_));
 }
 
+TEST_F(SaTableBundle, RetiringEitherHalfRetiresTheInner) {
+    const SaHandle older = added(table_, outbound(0x300));
+    const SaHandle outer = added(table_, bundled(ah(0x201)));
+    const SaHandle inner = added(table_, make_sa(outbound(0x101)), outer);
+    EXPECT_TRUE(table_.retire(outer));
+    EXPECT_EQ(spi_of(table_, by_peer(config::kAnyRule)), 0x300U);
+    EXPECT_TRUE(table_.retire(inner));
+    EXPECT_NE(table_.find(inner)->outer, nullptr) << "for packets that are under way";
+    EXPECT_TRUE(table_.retire(older));
+    EXPECT_EQ(spi_of(table_, by_peer(config::kAnyRule)), 0x100U);
+    EXPECT_TRUE(table_.retire(inner_));
+    EXPECT_EQ(spi_of(table_, by_peer(config::kAnyRule)), 0U);
+    EXPECT_TRUE(table_.remove(outer));
+    EXPECT_EQ(table_.find(inner), nullptr);
+    EXPECT_EQ(table_.size(), 3U);
+    EXPECT_FALSE(table_.retire(added(table_, bundled(ah(0x400))))) << "nothing is within";
+}
+
 TEST(SaTable, APlaceForgetsWhatLayWithin) {
     SaTable table(2);  // the outer SA comes to each place in turn
     for (int i = 0; i < 4; ++i) {
@@ -462,7 +545,8 @@ TEST(SaTableGrace, WhatWaitsIsFreedWithTheTable) {
     // AddressSanitizer sees what is left.
 }
 
-// A worker may stand on an SA when it is removed, and must reach what is behind it in the chain.
+// A worker may stand on an SA when it is retired or removed, and must reach what is behind it in
+// the chain.
 TEST(SaTableGrace, ARemovedSaStillLeadsOn) {
     SaTable table(64);
     std::vector<SaHandle> handles;
@@ -476,6 +560,8 @@ TEST(SaTableGrace, ARemovedSaStillLeadsOn) {
         Sa* const sa = table.find(handle);
         Sa* const behind_spi = sa->next_by_spi;
         Sa* const behind_peer = sa->next_by_peer;
+        EXPECT_TRUE(table.retire(handle));
+        EXPECT_EQ(sa->next_by_peer, behind_peer);
         EXPECT_TRUE(table.remove(handle));
         EXPECT_EQ(sa->next_by_spi, behind_spi);
         EXPECT_EQ(sa->next_by_peer, behind_peer);
@@ -633,6 +719,10 @@ TEST(SaTableThreads, ReadersFindWhatStaysWhileOthersComeAndGo) {
         const std::uint32_t which = i * 7 % kPassing;
         if (passing[which] != kNoSa) {
             EXPECT_TRUE(table.remove(passing[which]));
+        }
+        // As rekeying does: it stays for a while, out of the sight of new packets.
+        if (const SaHandle older = passing[(which + 7) % kPassing]; older != kNoSa) {
+            EXPECT_TRUE(table.retire(older));
         }
         passing[which] = added(table, for_rule(0x2000 + which, 1 + which % kStable));
         table.reclaim(publication);
