@@ -14,14 +14,22 @@ using config::Result;
 using config::SaDirection;
 using config::SaSpec;
 using dataplane::Sa;
+using dataplane::SaExpiry;
 using dataplane::SaHandle;
 using dataplane::TscClock;
 
+constexpr std::uint64_t kNever = ~std::uint64_t{0};
 // Workers finish a turn in microseconds; nobody waits for the memory.
 constexpr std::uint64_t kReclaimsPerSecond = 50;
 
 std::uint64_t read(const dataplane::SharedCounter& counter) {
     return counter.load(std::memory_order_relaxed);
+}
+
+// Since the last packet; nothing: there was none.
+std::optional<std::uint64_t> idle_seconds(const Sa& sa, const TscClock& clock) {
+    const std::uint64_t used = sa.last_used.load(std::memory_order_relaxed);
+    return used == 0 ? std::nullopt : std::optional((std::max(clock.now, used) - used) / clock.hz);
 }
 
 // Memory holds the expanded keys only, in the Sa.
@@ -50,8 +58,15 @@ void add_to(SentReceived& total, SaDirection direction, std::uint64_t bytes) {
 SaManager::SaManager(dataplane::SaTable& table,
                      const crypto::EngineChoice& engines,
                      const dataplane::Publication& publication,
-                     SaLog log)
-    : table_(table), engines_(engines), publication_(publication), log_(std::move(log)) {}
+                     SaLog log,
+                     SpiPool spis)
+    : table_(table),
+      engines_(engines),
+      publication_(publication),
+      log_(std::move(log)),
+      spis_(std::move(spis)) {}
+
+// --- adding and removing
 
 Result<void> SaManager::add(const SaRequest& request, const TscClock& clock) {
     // Both are made before one is visible: keys are what most often is wrong.
@@ -67,16 +82,15 @@ Result<void> SaManager::add(const SaRequest& request, const TscClock& clock) {
         }
         (*made)->within_bundle = true;
         make_room(*request.sas.outer);
-        auto added = add_one(std::move(*made), *request.sas.outer, request.rule, dataplane::kNoSa);
+        auto added = add_one(std::move(*made), *request.sas.outer, request, dataplane::kNoSa);
         if (!added) {
             return std::move(added).error();
         }
         outer = *added;
     }
     make_room(request.sas.sa);
-    const std::uint64_t soft = (*inner)->deadlines.soft;
-    const std::uint64_t hard = (*inner)->deadlines.hard;
-    const auto added = add_one(std::move(*inner), request.sas.sa, request.rule, outer);
+    const dataplane::SaDeadlines limits = (*inner)->deadlines;
+    const auto added = add_one(std::move(*inner), request.sas.sa, request, outer);
     if (!added) {
         if (outer != dataplane::kNoSa) {
             table_.remove(outer);
@@ -85,17 +99,15 @@ Result<void> SaManager::add(const SaRequest& request, const TscClock& clock) {
         return added.error();
     }
     gone_.added += outer == dataplane::kNoSa ? 1 : 2;
-    for (const std::uint64_t when : {soft, hard}) {
-        if (when != ~std::uint64_t{0}) {
-            due_.emplace(when, Due{*added, false});
-        }
-    }
+    entries_[*added].limits = limits;
+    wait_until(limits.soft, *added);
+    wait_until(limits.hard, *added);
     return {};
 }
 
 Result<SaHandle> SaManager::add_one(std::unique_ptr<Sa> sa,
                                     const SaSpec& spec,
-                                    const config::Guid& rule,
+                                    const SaRequest& request,
                                     SaHandle outer) {
     const auto handle = table_.add(std::move(sa), outer);
     if (!handle) {
@@ -104,8 +116,12 @@ Result<SaHandle> SaManager::add_one(std::unique_ptr<Sa> sa,
     Entry& entry = entries_[*handle];
     entry.order = next_order_++;
     entry.spec = without_keys(spec);
-    entry.rule = rule;
+    entry.rule = request.rule;
+    entry.child = request.child;
     by_spi_.emplace(spec.spi, *handle);
+    if (request.child != 0) {
+        children_[request.child].sas.push_back(*handle);
+    }
     if (outer != dataplane::kNoSa) {
         entry.partner = outer;
         entries_[outer].partner = *handle;
@@ -128,19 +144,39 @@ void SaManager::make_room(const SaSpec& spec) {
     }
 }
 
-std::size_t SaManager::remove(const SaSelection& selection) {
-    const auto [first, last] = selection.spi ? by_spi_.equal_range(*selection.spi)
-                                             : std::pair(by_spi_.begin(), by_spi_.end());
+std::vector<SaHandle> SaManager::select(const SaSelection& selection) const {
     std::vector<SaHandle> selected;
-    for (auto candidate = first; candidate != last; ++candidate) {
-        const SaSpec& spec = entries_[candidate->second].spec;
-        if (!selection.destination || *selection.destination == spec.destination) {
-            selected.push_back(candidate->second);
+    const auto consider = [&](const auto& row) {
+        const Entry& entry = entries_.at(row.second);
+        if (!selection.destination || *selection.destination == entry.spec.destination) {
+            selected.push_back(row.second);
+        }
+    };
+    const auto first = selection.spi ? by_spi_.lower_bound({*selection.spi, 0}) : by_spi_.begin();
+    const auto last = std::find_if(first, by_spi_.end(), [&](const auto& row) {
+        return selection.spi && row.first != *selection.spi;
+    });
+    std::for_each(first, last, consider);
+    return selected;
+}
+
+std::size_t SaManager::remove(const SaSelection& selection) {
+    const std::vector<SaHandle> selected = select(selection);
+    std::vector<std::uint64_t> children;
+    for (const SaHandle handle : selected) {
+        const std::uint64_t child = entries_.at(handle).child;
+        if (child != 0 && !std::exchange(children_[child].hard_told, true)) {
+            children.push_back(child);
         }
     }
     std::size_t removed = 0;
     for (const SaHandle handle : selected) {
         removed += remove_one(handle);
+    }
+    for (const std::uint64_t child : children) {
+        if (owner_) {
+            owner_(child, SaExpiry::kHard);
+        }
     }
     return removed;
 }
@@ -175,9 +211,86 @@ void SaManager::forget(SaHandle handle) {
     if (found == entries_.end()) {
         return;
     }
-    const auto [first, last] = by_spi_.equal_range(found->second.spec.spi);
-    by_spi_.erase(std::find_if(first, last, [&](const auto& row) { return row.second == handle; }));
+    const Entry& entry = found->second;
+    by_spi_.erase({entry.spec.spi, handle});
+    for (const std::uint64_t when : {entry.limits.soft, entry.limits.hard, entry.removal}) {
+        due_.erase({when, handle});
+    }
+    if (const auto child = children_.find(entry.child); child != children_.end()) {
+        std::vector<SaHandle>& sas = child->second.sas;
+        sas.erase(std::remove(sas.begin(), sas.end(), handle), sas.end());
+        if (sas.empty()) {
+            children_.erase(child);
+        }
+    }
     entries_.erase(found);
+}
+
+// --- what IKE owns
+
+std::uint32_t SaManager::new_spi(const TscClock& clock) {
+    const auto used = [this](std::uint32_t spi) {
+        const auto first = by_spi_.lower_bound({spi, 0});
+        return first != by_spi_.end() && first->first == spi;
+    };
+    return spis_.take(used, clock);
+}
+
+// A copy: what is done to them may change the child.
+std::vector<SaHandle> SaManager::sas_of(std::uint64_t child) const {
+    const auto found = children_.find(child);
+    return found == children_.end() ? std::vector<SaHandle>() : found->second.sas;
+}
+
+std::size_t SaManager::remove_child(std::uint64_t child) {
+    std::size_t removed = 0;
+    for (const SaHandle handle : sas_of(child)) {
+        removed += remove_one(handle);
+    }
+    return removed;
+}
+
+void SaManager::retire_outbound(std::uint64_t child) {
+    for (const SaHandle handle : sas_of(child)) {
+        table_.retire(handle);
+    }
+}
+
+ike::ChildUse SaManager::use_of(std::uint64_t child, const TscClock& clock) const {
+    ike::ChildUse use;
+    for (const SaHandle handle : sas_of(child)) {
+        const Entry& entry = entries_.at(handle);
+        if (entry.outer) {
+            continue;  // its packets are those of the ESP SA
+        }
+        const Sa& sa = *table_.find(handle);
+        const bool inbound = entry.spec.direction == SaDirection::kInbound;
+        (inbound ? use.packets_in : use.packets_out) += read(sa.packets);
+        if (const auto idle = idle_seconds(sa, clock)) {
+            auto& least = inbound ? use.idle_in_seconds : use.idle_out_seconds;
+            least = std::min(least.value_or(*idle), *idle);
+        }
+    }
+    return use;
+}
+
+void SaManager::tell(std::uint64_t child, SaExpiry limit) {
+    const auto found = children_.find(child);
+    if (found == children_.end() || found->second.hard_told) {
+        return;
+    }
+    bool& told = limit == SaExpiry::kHard ? found->second.hard_told : found->second.soft_told;
+    if (!std::exchange(told, true) && owner_) {
+        owner_(child, limit);
+    }
+}
+
+// --- limits
+
+void SaManager::wait_until(std::uint64_t when, SaHandle handle) {
+    if (when != kNever) {
+        due_.emplace(when, handle);
+    }
 }
 
 void SaManager::handle(const dataplane::Event& event, const TscClock& clock) {
@@ -205,7 +318,9 @@ void SaManager::handle(const dataplane::Event& event, const TscClock& clock) {
 }
 
 void SaManager::soft_expired(const Entry& entry) {
-    if (!entry.expired) {
+    if (entry.child != 0) {
+        tell(entry.child, SaExpiry::kSoft);
+    } else if (!entry.expired) {
         log_.lifetime(fmt::format("event=sa-expires-soon {} action=\"install a successor\"",
                                   describe(entry.spec)));
     }
@@ -216,12 +331,17 @@ void SaManager::hard_expired(SaHandle handle, const TscClock& clock) {
     if (std::exchange(entry.expired, true)) {
         return;
     }
-    log_.lifetime(fmt::format("event=sa-expired {}", describe(entry.spec)));
     // Neither half of a bundle is of use without the other.
     if (const auto partner = entries_.find(entry.partner); partner != entries_.end()) {
         partner->second.expired = true;
     }
-    due_.emplace(clock.now + kListedSeconds * clock.hz, Due{handle, true});
+    if (entry.child != 0) {
+        tell(entry.child, SaExpiry::kHard);
+        return;
+    }
+    log_.lifetime(fmt::format("event=sa-expired {}", describe(entry.spec)));
+    entry.removal = clock.now + kListedSeconds * clock.hz;
+    wait_until(entry.removal, handle);
 }
 
 void SaManager::look_at_limits(SaHandle handle, const TscClock& clock) {
@@ -232,12 +352,12 @@ void SaManager::look_at_limits(SaHandle handle, const TscClock& clock) {
     }
     // A worker may have been first.
     switch (dataplane::take_expiry(*sa, clock.now)) {
-        case dataplane::SaExpiry::kNone:
+        case SaExpiry::kNone:
             break;
-        case dataplane::SaExpiry::kSoft:
+        case SaExpiry::kSoft:
             soft_expired(found->second);
             break;
-        case dataplane::SaExpiry::kHard:
+        case SaExpiry::kHard:
             hard_expired(handle, clock);
             break;
     }
@@ -245,12 +365,12 @@ void SaManager::look_at_limits(SaHandle handle, const TscClock& clock) {
 
 void SaManager::tick(const TscClock& clock) {
     while (!due_.empty() && due_.begin()->first <= clock.now) {
-        const Due due = due_.begin()->second;
+        const SaHandle handle = due_.begin()->second;
         due_.erase(due_.begin());
-        if (due.removal) {
-            remove_one(due.handle);
+        if (entries_.at(handle).removal <= clock.now) {
+            remove_one(handle);
         } else {
-            look_at_limits(due.handle, clock);
+            look_at_limits(handle, clock);
         }
     }
     unreclaimed_ = table_.reclaim(publication_);
@@ -289,6 +409,7 @@ SaReport SaManager::report(const Entry& entry, const Sa& sa, const TscClock& clo
     SaReport report;
     report.spec = entry.spec;
     report.rule = entry.rule;
+    report.child = entry.child;
     if (const auto partner = entries_.find(entry.partner); partner != entries_.end()) {
         report.bundled_with = partner->second.spec.spi;
     }
@@ -303,9 +424,7 @@ SaReport SaManager::report(const Entry& entry, const Sa& sa, const TscClock& clo
         report.seconds_left =
             clock.now >= sa.deadlines.hard ? 0 : (sa.deadlines.hard - clock.now) / clock.hz;
     }
-    if (const std::uint64_t used = sa.last_used.load(std::memory_order_relaxed); used != 0) {
-        report.idle_seconds = (std::max(clock.now, used) - used) / clock.hz;
-    }
+    report.idle_seconds = idle_seconds(sa, clock);
     report.replayed = read(sa.replayed);
     report.bad_icv = read(sa.bad_icv);
     report.malformed = read(sa.malformed);

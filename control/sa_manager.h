@@ -10,6 +10,8 @@
 #include "config/sa_method.h"
 #include "config/sa_spec.h"
 #include "config/types.h"
+#include "control/ike/host.h"
+#include "control/spi_pool.h"
 #include "crypto/engine_choice.h"
 #include "dataplane/events.h"
 #include "dataplane/publication.h"
@@ -20,15 +22,19 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace control {
 
 struct SaRequest {
     config::SaPair sas;
-    config::Guid rule;  // the one that SaSpec::rule numbers; nil: none
+    config::Guid rule;        // the one that SaSpec::rule numbers; nil: none
+    std::uint64_t child = 0;  // an ike::ChildId: IKE owns it; 0: an operator does
 };
 
 // What is named must be equal.
@@ -46,6 +52,7 @@ enum class SaState : std::uint8_t {
 struct SaReport {
     config::SaSpec spec;  // the keys are empty
     config::Guid rule;
+    std::uint64_t child = 0;  // as in SaRequest
     // The other half of a bundle.
     std::optional<std::uint32_t> bundled_with;
     SaState state = SaState::kActive;
@@ -88,14 +95,24 @@ struct SaLog {
 
 class SaManager {
   public:
-    // An expired SA stays listed for this long, so that who looks for a broken tunnel finds why.
+    // An operator's SA stays listed for this long after it expired, so that who looks for a broken
+    // tunnel finds why.
     static constexpr std::uint64_t kListedSeconds = 60;
+
+    // A limit of one of the child's SAs is reached: each limit is told once, whichever SA is first.
+    // kHard also where an operator deleted one of them. The owner removes the child, if it likes in
+    // the call itself.
+    using ChildExpiry = std::function<void(std::uint64_t child, dataplane::SaExpiry limit)>;
 
     // Precondition: all of them outlive the manager. `publication`: whose readers use `table`.
     SaManager(dataplane::SaTable& table,
               const crypto::EngineChoice& engines,
               const dataplane::Publication& publication,
-              SaLog log);
+              SaLog log,
+              SpiPool spis = SpiPool());
+
+    // Whoever adds SAs with a child.
+    void set_owner(ChildExpiry owner) { owner_ = std::move(owner); }
 
     // All or nothing. An expired SA makes room for a new one of the same SPI. Errors: those of
     // Sa::create() and SaTable::add().
@@ -103,6 +120,19 @@ class SaManager {
                                            const dataplane::TscClock& clock);
     // How many SAs are gone: both of a bundle if one is selected.
     std::size_t remove(const SaSelection& selection);
+
+    // --- IKE's, each in time that does not grow with the number of SAs
+
+    // For an inbound SA of any protocol and address: no SA here has it (control/spi_pool.h).
+    [[nodiscard]] std::uint32_t new_spi(const dataplane::TscClock& clock);
+    // How many SAs are gone.
+    std::size_t remove_child(std::uint64_t child);
+    // Packets take other SAs from now on; what comes by the inbound one is still good.
+    void retire_outbound(std::uint64_t child);
+    // Zeros if there is none.
+    [[nodiscard]] ike::ChildUse use_of(std::uint64_t child, const dataplane::TscClock& clock) const;
+
+    // --- listings
 
     // In the order in which they were added; of a bundle the AH SA first.
     [[nodiscard]] std::vector<SaReport> reports(const dataplane::TscClock& clock) const;
@@ -121,23 +151,32 @@ class SaManager {
         std::uint64_t order = 0;
         config::SaSpec spec;  // the keys are empty
         config::Guid rule;
+        std::uint64_t child = 0;
         dataplane::SaHandle partner = dataplane::kNoSa;  // the other half of a bundle
         bool outer = false;                              // the AH half
         bool expired = false;
+        // What stands in due_, as TSC; ~0: nothing.
+        dataplane::SaDeadlines limits;
+        std::uint64_t removal = ~std::uint64_t{0};
     };
     using Entries = std::map<dataplane::SaHandle, Entry>;
-    struct Due {
-        dataplane::SaHandle handle = dataplane::kNoSa;
-        bool removal = false;  // else a limit of time
+    struct Child {
+        std::vector<dataplane::SaHandle> sas;
+        bool soft_told = false;
+        bool hard_told = false;
     };
 
     [[nodiscard]] config::Result<dataplane::SaHandle> add_one(std::unique_ptr<dataplane::Sa> sa,
                                                               const config::SaSpec& spec,
-                                                              const config::Guid& rule,
+                                                              const SaRequest& request,
                                                               dataplane::SaHandle outer);
     void make_room(const config::SaSpec& spec);
     std::size_t remove_one(dataplane::SaHandle handle);
     void forget(dataplane::SaHandle handle);
+    [[nodiscard]] std::vector<dataplane::SaHandle> select(const SaSelection& selection) const;
+    [[nodiscard]] std::vector<dataplane::SaHandle> sas_of(std::uint64_t child) const;
+    void tell(std::uint64_t child, dataplane::SaExpiry limit);
+    void wait_until(std::uint64_t when, dataplane::SaHandle handle);
     void look_at_limits(dataplane::SaHandle handle, const dataplane::TscClock& clock);
     void soft_expired(const Entry& entry);
     void hard_expired(dataplane::SaHandle handle, const dataplane::TscClock& clock);
@@ -150,9 +189,12 @@ class SaManager {
     const crypto::EngineChoice& engines_;
     const dataplane::Publication& publication_;
     SaLog log_;
+    SpiPool spis_;
+    ChildExpiry owner_;
     Entries entries_;
-    std::multimap<std::uint32_t, dataplane::SaHandle> by_spi_;
-    std::multimap<std::uint64_t, Due> due_;  // by TSC; may name SAs that are gone
+    std::set<std::pair<std::uint32_t, dataplane::SaHandle>> by_spi_;
+    std::set<std::pair<std::uint64_t, dataplane::SaHandle>> due_;  // by TSC
+    std::unordered_map<std::uint64_t, Child> children_;            // those that have SAs
     std::uint64_t next_order_ = 0;
     std::size_t unreclaimed_ = 0;
     SaTotals gone_;  // of SAs that were removed

@@ -20,6 +20,7 @@ using control::SaState;
 using dataplane::Event;
 using dataplane::EventKind;
 using dataplane::Sa;
+using dataplane::SaExpiry;
 
 const IpAddress kMe = IpAddress::v4(0xC0000201);
 const IpAddress kPeer = IpAddress::v4(0xC6336401);
@@ -289,6 +290,203 @@ TEST_F(SaManagerTest, ABundleExpiresAsAWhole) {
     }
     EXPECT_EQ(lifetime.size(), 2U);
     run_for(60);
+    EXPECT_EQ(table.size(), 0U);
+}
+
+// --- SAs of IKE
+
+class SaManagerChildTest : public SaManagerTest {
+  protected:
+    struct Told {
+        std::uint64_t child;
+        SaExpiry limit;
+
+        friend bool operator==(const Told&, const Told&) = default;
+    };
+
+    SaManagerChildTest() {
+        manager.set_owner([this](std::uint64_t child, SaExpiry limit) {
+            told.push_back({child, limit});
+            if (limit == SaExpiry::kHard && removes) {
+                manager.remove_child(child);
+            }
+        });
+    }
+    void add(SaSpec spec, std::uint64_t child, config::SaLifetime limits = {}) {
+        spec.lifetime = limits;
+        SaRequest request = request_of(spec);
+        request.child = child;
+        ASSERT_TRUE(manager.add(request, clock));
+    }
+    // SPIs `first` out and `first` + 1 in.
+    void add_pair(std::uint32_t first, std::uint64_t child, config::SaLifetime limits = {}) {
+        add(spec_of(first), child, limits);
+        add(spec_of(first + 1, SaDirection::kInbound), child, limits);
+    }
+    Sa* outbound_to_peer() {
+        return table.find(dataplane::PeerKey{
+            config::kAnyRule, SaMode::kTransport, kPeer.family, kPeer.bytes.data()});
+    }
+
+    std::vector<Told> told;
+    bool removes = false;  // the owner, at the hard limit
+};
+
+TEST_F(SaManagerChildTest, AChildIsRemovedAsAWholeAndNoOther) {
+    add_pair(300, 7);
+    add_pair(302, 8);
+    SaRequest bundle = bundle_of(400, 401);
+    bundle.child = 7;
+    ASSERT_TRUE(manager.add(bundle, clock));
+    EXPECT_EQ(manager.reports(clock)[0].child, 7U);
+    EXPECT_EQ(manager.remove_child(9), 0U);
+    EXPECT_EQ(manager.remove_child(7), 4U);
+    EXPECT_EQ(manager.remove_child(7), 0U);
+    const std::vector<SaReport> left = manager.reports(clock);
+    ASSERT_EQ(left.size(), 2U);
+    for (const SaReport& report : left) {
+        EXPECT_EQ(report.child, 8U);
+    }
+    EXPECT_TRUE(told.empty()) << "the owner knows";
+}
+
+TEST_F(SaManagerChildTest, EachLimitIsToldOnceForAllSasOfTheChildAndNotLogged) {
+    add_pair(300, 7, {0, 0, 90, 100});
+    run_for(89);
+    EXPECT_TRUE(told.empty());
+    run_for(2);
+    EXPECT_EQ(told, (std::vector<Told>{{7, SaExpiry::kSoft}}));
+    raise(EventKind::kSoftExpired, spec_of(300));
+    run_for(10);
+    raise(EventKind::kHardExpired, spec_of(301, SaDirection::kInbound));
+    raise(EventKind::kSoftExpired, spec_of(300));
+    EXPECT_EQ(told, (std::vector<Told>{{7, SaExpiry::kSoft}, {7, SaExpiry::kHard}}));
+    EXPECT_TRUE(lifetime.empty());
+    run_for(120);
+    EXPECT_EQ(manager.reports(clock).size(), 2U) << "when they go is the owner's decision";
+    EXPECT_EQ(manager.reports(clock)[0].state, SaState::kExpired);
+    EXPECT_EQ(manager.remove_child(7), 2U);
+}
+
+TEST_F(SaManagerChildTest, AWorkersHardLimitPrecedesTheSoftOneOfTheOtherSa) {
+    add_pair(300, 7, {900, 1000, 0, 0});
+    raise(EventKind::kHardExpired, spec_of(300));
+    raise(EventKind::kSoftExpired, spec_of(301, SaDirection::kInbound));
+    EXPECT_EQ(told, (std::vector<Told>{{7, SaExpiry::kHard}}));
+}
+
+TEST_F(SaManagerChildTest, TheOwnerMayRemoveTheChildInTheCall) {
+    removes = true;
+    add_pair(300, 7, {0, 0, 90, 100});
+    add_pair(302, 8, {0, 0, 90, 100});
+    run_for(101);
+    EXPECT_EQ(told.size(), 4U);
+    EXPECT_TRUE(manager.reports(clock).empty());
+    EXPECT_FALSE(manager.next_tick(clock)) << "nothing of them is due any more";
+}
+
+TEST_F(SaManagerChildTest, WhatAnOperatorDeletesIsToldItsOwner) {
+    removes = true;
+    add_pair(300, 7);
+    add_pair(302, 8);
+    EXPECT_EQ(manager.remove({.spi = 300, .destination = std::nullopt}), 1U);
+    EXPECT_EQ(told, (std::vector<Told>{{7, SaExpiry::kHard}}));
+    EXPECT_EQ(manager.reports(clock).size(), 2U) << "the owner removed the other half";
+    EXPECT_EQ(manager.remove({}), 2U);
+    EXPECT_EQ(told, (std::vector<Told>{{7, SaExpiry::kHard}, {8, SaExpiry::kHard}}));
+}
+
+TEST_F(SaManagerChildTest, ARetiredSaGivesWayAndIsStillListed) {
+    add_pair(300, 7);
+    add_pair(302, 8);
+    EXPECT_EQ(outbound_to_peer()->spi, 302U);
+    manager.retire_outbound(8);
+    EXPECT_EQ(outbound_to_peer()->spi, 300U);
+    manager.retire_outbound(7);
+    EXPECT_EQ(outbound_to_peer(), nullptr);
+    EXPECT_EQ(manager.reports(clock).size(), 4U);
+    EXPECT_NE(find(spec_of(301, SaDirection::kInbound)), nullptr);
+    EXPECT_EQ(manager.remove_child(7), 2U);
+    EXPECT_EQ(manager.remove_child(8), 2U);
+}
+
+TEST_F(SaManagerChildTest, UseIsThatOfBothDirectionsAndOfABundleOnce) {
+    SaRequest bundle = bundle_of(300, 301);
+    bundle.child = 7;
+    ASSERT_TRUE(manager.add(bundle, clock));
+    add(spec_of(302, SaDirection::kInbound), 7);
+    const auto none = manager.use_of(7, clock);
+    EXPECT_EQ(none.packets_in + none.packets_out, 0U);
+    EXPECT_FALSE(none.idle_in_seconds);
+    EXPECT_FALSE(none.idle_out_seconds);
+    SaSpec ah = spec_of(301);
+    ah.protocol = IpsecProtocol::kAh;
+    for (const SaSpec& spec : {spec_of(300), ah}) {
+        find(spec)->packets = 5;
+        find(spec)->last_used = clock.now;
+    }
+    pass(20);
+    find(spec_of(302, SaDirection::kInbound))->packets = 3;
+    find(spec_of(302, SaDirection::kInbound))->last_used = clock.now;
+    pass(10);
+    const auto use = manager.use_of(7, clock);
+    EXPECT_EQ(use.packets_out, 5U);
+    EXPECT_EQ(use.packets_in, 3U);
+    EXPECT_EQ(use.idle_out_seconds, 30U);
+    EXPECT_EQ(use.idle_in_seconds, 10U);
+    EXPECT_EQ(manager.use_of(8, clock).packets_in, 0U);
+}
+
+TEST_F(SaManagerChildTest, ANewSpiIsNobodysYet) {
+    std::vector<std::uint32_t> numbers = {300, 301, 5000, 5000, 5001};
+    control::SaManager other{table, engines, publication, {}, control::SpiPool([&numbers] {
+                                 const std::uint32_t next = numbers.front();
+                                 numbers.erase(numbers.begin());
+                                 return next;
+                             })};
+    ASSERT_TRUE(other.add(request_of(spec_of(300)), clock));
+    ASSERT_TRUE(other.add(request_of(spec_of(301, SaDirection::kInbound)), clock));
+    EXPECT_EQ(other.new_spi(clock), 5000U);
+    EXPECT_EQ(other.new_spi(clock), 5001U);
+}
+
+// With so many a walk over all SAs in any of these would be felt.
+TEST(SaManagerScale, TwentyThousandSas) {
+    constexpr std::uint32_t kChildren = 10'000;
+    dataplane::TscClock clock{.now = 1'000, .hz = 1'000};
+    dataplane::SaTable table;
+    const auto engines = crypto::EngineChoice::only(crypto::Engine::kOpenssl);
+    dataplane::Publication publication{1};
+    control::SaManager manager{table, engines, publication, {}};
+    std::uint64_t expired = 0;
+    manager.set_owner(
+        [&](std::uint64_t child, SaExpiry) { expired += manager.remove_child(child); });
+    for (std::uint32_t child = 1; child <= kChildren; ++child) {
+        for (const SaDirection direction : {SaDirection::kOutbound, SaDirection::kInbound}) {
+            SaSpec spec = spec_of(0x1000 + 2 * child, direction);
+            spec.cipher = config::Cipher::kChaCha20Poly1305;
+            spec.cipher_key = config::SecretBytes(std::string(36, 'k'));
+            spec.hash = config::Hash::kNone;
+            spec.auth_key = {};
+            spec.lifetime.hard_seconds = 3600;
+            (direction == SaDirection::kOutbound ? spec.destination : spec.source) =
+                IpAddress::v4(0x0A000000 + child);
+            SaRequest request = request_of(spec);
+            request.child = child;
+            ASSERT_TRUE(manager.add(request, clock));
+        }
+        ASSERT_NE(manager.new_spi(clock), 0U);
+    }
+    for (std::uint32_t child = 1; child <= kChildren; ++child) {
+        EXPECT_EQ(manager.use_of(child, clock).packets_out, 0U);
+        manager.retire_outbound(child);
+        if (child % 2 == 0) {
+            EXPECT_EQ(manager.remove_child(child), 2U);
+        }
+    }
+    clock.now += 3601 * clock.hz;
+    manager.tick(clock);
+    EXPECT_EQ(expired, kChildren);
     EXPECT_EQ(table.size(), 0U);
 }
 
