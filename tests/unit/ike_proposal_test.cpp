@@ -78,6 +78,53 @@ TEST(IkeProposalPhase1, AnswersAsCharonDid) {
               "0001800c3de0");
 }
 
+// By scapy 2.5: ISAKMP()/ISAKMP_payload_SA() with two transforms. It writes durations in as many
+// bytes as they need: three here.
+TEST(IkeProposalPhase1, ReadsMainModeMessageOfScapy) {
+    const Bytes message = from_hex(
+        "010203040506070800000000000000000110020000000000000000770000005b00000001000000010000004f"
+        "01010002030000270101000080010007800e0100800200028004000e80030001800b0001000c0003015180"
+        "00000020"
+        "0201000080010005800200018004000280030003800b0001800c7080");
+    const auto read = std::get<Phase1Proposal>(decode_phase1(first_body(message)));
+    ASSERT_EQ(read.transforms.size(), 2U);
+    EXPECT_EQ(to_string(read.transforms[0]), "AES256-SHA1-3 PSK 86400s");
+    EXPECT_EQ(to_string(read.transforms[1]), "3DES-MD5-2 RSA 28800s");
+}
+
+// tshark 4.0 was given this behind an ISAKMP header and reads: transform 1 AES-CBC, key length 256,
+// SHA2-256, 2048 bit MODP group, RSA-SIG, 28800 seconds; transform 2 the same with PSK.
+TEST(IkeProposalPhase1, WritesWhatTsharkReads) {
+    const Bytes body =
+        encode_phase1({{Cipher::kAes256, Hash::kSha256, 14}},
+                      {AuthenticationMethod::kRsaSignature, AuthenticationMethod::kPresharedKey},
+                      28800);
+    EXPECT_EQ(to_hex(body),
+              "0000000100000001"
+              "00000058"
+              "01010002"
+              "03000028"
+              "01010000"
+              "80010007"
+              "800e0100"
+              "80020004"
+              "8004000e"
+              "80030003"
+              "800b0001"
+              "000c0004"
+              "00007080"
+              "00000028"
+              "02010000"
+              "80010007"
+              "800e0100"
+              "80020004"
+              "8004000e"
+              "80030001"
+              "800b0001"
+              "000c0004"
+              "00007080");
+}
+
 TEST(IkeProposalPhase1, WritesEveryCombinationInTheOperatorsOrder) {
     const std::vector<MmOffer> offers = {{Cipher::kAes256, Hash::kSha384, 19},
                                          {Cipher::k3des, Hash::kSha1, 2}};
