@@ -26,7 +26,7 @@ struct Phase1Transform {
     AuthenticationMethod authentication = AuthenticationMethod::kPresharedKey;
     std::uint32_t lifetime_seconds = 0;  // 0: the attribute is not there
     std::uint8_t number = 0;
-    ByteView whole;  // the transform payload as received
+    ByteView whole;  // the transform payload as received, with its generic header
 };
 
 struct Phase1Proposal {
@@ -46,6 +46,7 @@ struct Phase1Proposal {
 // `body` of the SA payload. DOI 1 (IPSEC) or 0; situation SIT_IDENTITY_ONLY. Exactly one proposal
 // (RFC 2409 5). Attributes in either form, TV or TLV, in any order; the key length attribute where
 // a cipher has one. A transform of unknown attributes or values is left out, not an error.
+// Views into `body`.
 // Errors: kBadPayload, kTooManyPayloads, kNoProposal if there is no ISAKMP proposal.
 [[nodiscard]] Decoded<Phase1Proposal> decode_phase1(ByteView body);
 
@@ -91,7 +92,7 @@ struct Phase2Offer {
 // Every combination a peer offers, in its order: of several transforms under one protocol each is
 // one Phase2Transform; for AH+ESP all pairs of one mode, group and ESN, with the shorter lifetimes.
 // The first 256 of them. Not understood ones are left out, as are reserved SPIs and proposals with
-// other protocols (IPCOMP).
+// other protocols (IPCOMP). Views into `body`.
 // Errors: kBadPayload, kTooManyPayloads.
 [[nodiscard]] Decoded<std::vector<Phase2Transform>> decode_phase2(ByteView body);
 
