@@ -36,7 +36,6 @@ enum class ErrorForm : std::uint8_t {
     X(kFamiliesDiffer, kIpsec, 5507, "Source and destination are of different families.")       \
     X(kPortNeedsTcpUdp, kIpsec, 5508, "A port was given for a protocol other than TCP or UDP.") \
     X(kBadMethods, kIpsec, 5509, "A list of security methods cannot be read.")                  \
-    X(kAllMethodsDisabled, kIpsec, 5510, "Every method of the policy is disabled.")             \
     X(kReservedName, kIpsec, 5511, "The name is reserved or not valid.")                        \
     X(kDynamicRuleExists, kIpsec, 5512, "An identical dynamic rule exists.")                    \
     X(kStoreReadOnly, kIpsec, 5513, "The store does not take changes.")                         \

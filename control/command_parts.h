@@ -24,9 +24,6 @@ namespace control {
     const config::TunnelSyntax& syntax,
     const config::TunnelEndpoint& old);
 
-[[nodiscard]] bool all_weak(const std::vector<config::MmOffer>& offers);
-[[nodiscard]] config::Error all_methods_disabled();
-
 config::Result<void> describe_filter_list(const CommandContext& context,
                                           Listing& listing,
                                           const config::FilterList& list,

@@ -1,5 +1,4 @@
 // dynamic add, delete, set and show of main mode and quick mode policies.
-#include "control/command_parts.h"
 #include "control/commands.h"
 #include "control/describe.h"
 
@@ -18,7 +17,6 @@ using config::Error;
 using config::ErrorCode;
 using config::MainModePolicy;
 using config::QuickModePolicy;
-using config::Result;
 
 Error mm_not_found() {
     return {ErrorCode::kMmPolicyNotFound, "There is no main mode policy with that name."};
@@ -75,19 +73,15 @@ CommandResult remove(CommandContext& context,
     return std::string();
 }
 
-Result<void> apply(const Arguments& arguments, MainModePolicy& policy) {
+void apply(const Arguments& arguments, MainModePolicy& policy) {
     policy.qm_per_mm = arguments.number("qmpermm").value_or(policy.qm_per_mm);
     policy.mm_lifetime_minutes =
         arguments.number("mmlifetime").value_or(policy.mm_lifetime_minutes);
     policy.soft_sa_minutes =
         arguments.number("softsaexpirationtime").value_or(policy.soft_sa_minutes);
     if (auto offers = arguments.mm_methods("mmsecmethods")) {
-        if (all_weak(*offers)) {
-            return all_methods_disabled();
-        }
         policy.offers = std::move(*offers);
     }
-    return {};
 }
 
 CommandResult add_mm_policy(CommandContext& context, const Arguments& arguments) {
@@ -98,9 +92,7 @@ CommandResult add_mm_policy(CommandContext& context, const Arguments& arguments)
         return Error{ErrorCode::kMmPolicyExists,
                      fmt::format("A main mode policy '{}' exists.", policy.name)};
     }
-    if (const Result<void> applied = apply(arguments, policy); !applied) {
-        return applied.error();
-    }
+    apply(arguments, policy);
     context.dynamic.mm_policies.push_back(std::move(policy));
     return std::string();
 }
@@ -108,11 +100,9 @@ CommandResult add_mm_policy(CommandContext& context, const Arguments& arguments)
 CommandResult set_mm_policy(CommandContext& context, const Arguments& arguments) {
     for (MainModePolicy& policy : context.dynamic.mm_policies) {
         if (policy.name == *arguments.text("name")) {
-            MainModePolicy changed = policy;
-            if (const Result<void> applied = apply(arguments, changed); !applied) {
-                return applied.error();
-            }
-            policy = std::move(changed);
+            apply(arguments, policy);
+            context.dynamic_rules_changed =
+                uses(context.dynamic, &config::DynamicRule::mm_policy, policy.name);
             return std::string();
         }
     }
@@ -188,7 +178,6 @@ CommandResult set_qm_policy(CommandContext& context, const Arguments& arguments)
     for (QuickModePolicy& policy : context.dynamic.qm_policies) {
         if (policy.name == *arguments.text("name")) {
             apply(arguments, policy);
-            // `soft` is part of what its rules do to packets.
             context.dynamic_rules_changed =
                 uses(context.dynamic, &config::DynamicRule::qm_policy, policy.name);
             return std::string();

@@ -5,23 +5,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace control {
-
-bool all_weak(const std::vector<config::MmOffer>& offers) {
-    return !offers.empty() && std::all_of(offers.begin(), offers.end(), [](const auto& offer) {
-        return config::is_weak(offer);
-    });
-}
-
-config::Error all_methods_disabled() {
-    return {config::ErrorCode::kAllMethodsDisabled,
-            "Every method uses DES, MD5 or group 1, which this gateway does not negotiate; at "
-            "least one stronger method was expected."};
-}
 
 namespace {
 
@@ -32,7 +19,7 @@ using config::Policy;
 using config::Result;
 
 // Everything `add policy` and `set policy` have in common. Not given = unchanged.
-Result<void> apply(CommandContext& context, const Arguments& arguments, Policy& policy) {
+void apply(CommandContext& context, const Arguments& arguments, Policy& policy) {
     policy.description = arguments.text("description").value_or(policy.description);
     policy.mm_pfs = arguments.yes_no("mmpfs").value_or(policy.mm_pfs);
     policy.qm_per_mm = arguments.number("qmpermm").value_or(policy.qm_per_mm);
@@ -43,9 +30,6 @@ Result<void> apply(CommandContext& context, const Arguments& arguments, Policy& 
     policy.default_rule.active =
         arguments.yes_no("activatedefaultrule").value_or(policy.default_rule.active);
     if (auto offers = arguments.mm_methods("mmsecmethods")) {
-        if (all_weak(*offers)) {
-            return all_methods_disabled();
-        }
         policy.offers = std::move(*offers);
     }
     // A fresh key for each main mode means one quick mode per main mode.
@@ -56,7 +40,6 @@ Result<void> apply(CommandContext& context, const Arguments& arguments, Policy& 
         policy.qm_per_mm = 1;
     }
     policy.modified = context.now;
-    return {};
 }
 
 Result<void> note_assignment(CommandContext& context, const Policy& policy) {
@@ -79,9 +62,7 @@ CommandResult add_policy(CommandContext& context, const Arguments& arguments) {
     policy.default_rule.guid = config::Guid::random();
     policy.default_rule.offers = config::default_qm_methods();
     policy.default_rule.auth_methods.emplace_back();
-    if (const Result<void> applied = apply(context, arguments, policy); !applied) {
-        return applied.error();
-    }
+    apply(context, arguments, policy);
     policy.assigned = arguments.yes_no("assign").value_or(false);
     if (const Result<void> added = context.store.add_policy(policy); !added) {
         return added.error();
@@ -112,9 +93,7 @@ CommandResult set_policy(CommandContext& context, const Arguments& arguments) {
         return policy.error();
     }
     policy->name = arguments.text("newname").value_or(policy->name);
-    if (const Result<void> applied = apply(context, arguments, *policy); !applied) {
-        return applied.error();
-    }
+    apply(context, arguments, *policy);
     const std::optional<bool> assign = arguments.yes_no("assign");
     context.reassigned = assign.has_value() && (*assign || policy->assigned);
     policy->assigned = assign.value_or(policy->assigned);

@@ -82,8 +82,8 @@ std::string algorithms_page() {
     page +=
         "# Algorithms\n\n"
         "What `mmsecmethods` (main mode) and `qmsecmethods` (quick mode) may name. Weak ones are "
-        "stored and\n"
-        "shown, with a warning.\n\n"
+        "honoured; the\n"
+        "command that names one prints a warning.\n\n"
         "## Ciphers\n\n"
         "| token | main mode | quick mode | own integrity | weak | key, salt, IV bytes | ICV bytes "
         "| "
