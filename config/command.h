@@ -56,11 +56,15 @@ enum class CommandId : std::uint8_t {
     kDynamicDeleteMmPolicy,
     kDynamicDeleteQmPolicy,
     kDynamicDeleteRule,
-    kDynamicDeleteSa,  // ours
+    kDynamicDeleteSa,
+    kDynamicSetConfig,
     kDynamicSetMmPolicy,
     kDynamicSetQmPolicy,
     kDynamicSetRule,
+    kDynamicShowConfig,
+    kDynamicShowMmFilter,
     kDynamicShowMmPolicy,
+    kDynamicShowMmSas,
     kDynamicShowQmFilter,
     kDynamicShowQmPolicy,
     kDynamicShowQmSas,
@@ -144,6 +148,8 @@ template <>
 inline constexpr ValueType kKeywordTypeOf<StatsType> = ValueType::kStatsType;
 template <>
 inline constexpr ValueType kKeywordTypeOf<BatchMode> = ValueType::kBatchMode;
+template <>
+inline constexpr ValueType kKeywordTypeOf<ConfigProperty> = ValueType::kConfigProperty;
 template <>
 inline constexpr ValueType kKeywordTypeOf<SaMode> = ValueType::kSaMode;
 template <>

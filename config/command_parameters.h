@@ -21,7 +21,9 @@ inline constexpr std::string_view kPortRemark =
 inline constexpr std::string_view kMmRemark =
     "mmsecmethods: Encryption-Integrity-Group, separated by blanks, best first. Encryption: DES, "
     "3DES, AES128, AES192, AES256. Integrity: MD5, SHA1, SHA256, SHA384, SHA512. Group: 1, 2, 3 "
-    "(= IKE group 14) or an IKE group number; 3DES-SHA1 DHGroup14 is read too.";
+    "(= IKE group 14) or an IKE group number; 3DES-SHA1 DHGroup14 is read too. DES, MD5 and group "
+    "1 "
+    "are weak: they are used as written, with a warning.";
 inline constexpr std::string_view kQmRemark =
     "qmsecmethods: ESP[Encryption,Integrity]:k/s, AH[Integrity]:k/s or AH[...]+ESP[...]:k/s, "
     "separated by blanks, best first; k kilobytes and s seconds limit a key's life. "

@@ -48,16 +48,19 @@ inline constexpr auto kAddSaExamples = std::to_array<std::string_view>({
     "authkey=000102030405060708090a0b0c0d0e0f10111213",
 });
 inline constexpr auto kDeleteSa = std::to_array<ParameterSpec>({
-    required("spi", kSpi, "SPI of the SA; of a bundle, either."),
+    option("spi", kSpi, "SPI of the SA; of a bundle, either."),
     kAllWord,
+    option("srcaddr", kIpAddress, "Only SAs that begin here."),
     option("dstaddr", kIpAddress, "Only SAs that end here."),
 });
 inline constexpr auto kDeleteSaRemarks = std::to_array<std::string_view>({
-    kOwnRemark,
-    "The two SAs of a bundle go together.",
+    "One of the parameters is needed. Of SAs that IKE negotiated, both directions go together, and "
+    "the peer is told; so do the two SAs of a bundle.",
+    "Without spi the main modes between the two addresses are closed too; which of these is the "
+    "source does not matter to a main mode.",
 });
-inline constexpr auto kDeleteSaExamples =
-    std::to_array<std::string_view>({"delete sa spi=0x1001", "delete sa all"});
+inline constexpr auto kDeleteSaExamples = std::to_array<std::string_view>(
+    {"delete sa spi=0x1001", "delete sa dstaddr=198.51.100.1", "delete sa all"});
 
 inline constexpr auto kShowQmSas = std::to_array<ParameterSpec>({
     {.tag = "all", .type = kWord, .help = "Every one."},

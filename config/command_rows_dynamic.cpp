@@ -1,6 +1,7 @@
-// Rows of `netsh ipsec dynamic`. `add sa`, `delete sa`, `show drops`, `show lcores` and `show
-// ports` are commands of our own; every other row is one of Windows.
+// Rows of `netsh ipsec dynamic`. `add sa`, `show drops`, `show lcores` and `show ports` are
+// commands of our own; every other row is one of Windows.
 #include "config/command_parameters.h"
+#include "config/command_parameters_ike.h"
 #include "config/command_parameters_sa.h"
 
 #include <array>
@@ -319,6 +320,15 @@ constexpr auto kRows = std::to_array<CommandSpec>({
      kDeleteSa,
      kDeleteSaRemarks,
      kDeleteSaExamples},
+    {CommandId::kDynamicSetConfig,
+     Context::kDynamic,
+     "set",
+     "config",
+     true,
+     "Changes a persistent setting.",
+     kSetConfig,
+     kSetConfigRemarks,
+     kSetConfigExamples},
     {CommandId::kDynamicSetMmPolicy,
      Context::kDynamic,
      "set",
@@ -346,6 +356,15 @@ constexpr auto kRows = std::to_array<CommandSpec>({
      kSetRule,
      kSetRuleRemarks,
      kSetRuleExamples},
+    {CommandId::kDynamicShowConfig,
+     Context::kDynamic,
+     "show",
+     "config",
+     false,
+     "Prints the persistent settings.",
+     {},
+     {},
+     kShowConfigExamples},
     {CommandId::kDynamicShowDrops,
      Context::kDynamic,
      "show",
@@ -364,6 +383,15 @@ constexpr auto kRows = std::to_array<CommandSpec>({
      {},
      kOwnRemarks,
      kShowLcoresExamples},
+    {CommandId::kDynamicShowMmFilter,
+     Context::kDynamic,
+     "show",
+     "mmfilter",
+     false,
+     "Prints between whom main modes are negotiated, and how.",
+     kShowMmFilter,
+     kShowMmFilterRemarks,
+     kShowMmFilterExamples},
     {CommandId::kDynamicShowMmPolicy,
      Context::kDynamic,
      "show",
@@ -373,6 +401,15 @@ constexpr auto kRows = std::to_array<CommandSpec>({
      kShowMmPolicy,
      kSelectRemarks,
      kShowMmPolicyExamples},
+    {CommandId::kDynamicShowMmSas,
+     Context::kDynamic,
+     "show",
+     "mmsas",
+     false,
+     "Prints main mode SAs, and why negotiations failed.",
+     kShowMmSas,
+     kShowMmSasRemarks,
+     kShowMmSasExamples},
     {CommandId::kDynamicShowPorts,
      Context::kDynamic,
      "show",

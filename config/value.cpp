@@ -82,6 +82,16 @@ constexpr auto kBatchModeWords = std::to_array({
     keyword("disable", BatchMode::kDisable),
 });
 
+// The hidden ones are those of Windows that are not here yet.
+constexpr auto kConfigPropertyWords = std::to_array({
+    keyword("ipsecdiagnostics", ConfigProperty::kIpsecDiagnostics, true),
+    keyword("ikelogging", ConfigProperty::kIkeLogging),
+    keyword("strongcrlcheck", ConfigProperty::kStrongCrlCheck),
+    keyword("ipsecloginterval", ConfigProperty::kIpsecLogInterval, true),
+    keyword("ipsecexempt", ConfigProperty::kIpsecExempt, true),
+    keyword("bootmode", ConfigProperty::kBootMode, true),
+    keyword("bootexemptions", ConfigProperty::kBootExemptions, true),
+});
 constexpr auto kSaModeWords = std::to_array({
     keyword("transport", SaMode::kTransport),
     keyword("tunnel", SaMode::kTunnel),
@@ -119,6 +129,10 @@ constexpr auto kValueTypes = std::to_array<ValueTypeRow>({
      kLocationWords},
     {ValueType::kStatsType, "<all|ike|ipsec>", "all, ike or ipsec", kStatsTypeWords},
     {ValueType::kBatchMode, "<enable|disable>", "enable or disable", kBatchModeWords},
+    {ValueType::kConfigProperty,
+     "<ikelogging|strongcrlcheck>",
+     "ikelogging or strongcrlcheck",
+     kConfigPropertyWords},
     {ValueType::kCount, "<number>", "a number from 0 to 2147483647", {}},
     {ValueType::kPosition, "<number>", "a number from 1 to 2147483647", {}},
     {ValueType::kLifetimeMinutes, "<minutes>", "1 to 35791394 minutes, or seconds as 90s", {}},
@@ -347,6 +361,7 @@ Result<Value> parse_value(ValueType type,
         case ValueType::kLocation:
         case ValueType::kStatsType:
         case ValueType::kBatchMode:
+        case ValueType::kConfigProperty:
         case ValueType::kSaMode:
         case ValueType::kDfPolicy:
         case ValueType::kFragmentPolicy:

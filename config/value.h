@@ -38,6 +38,7 @@ enum class ValueType : std::uint8_t {
     kLocation,         // StoreLocation
     kStatsType,        // StatsType
     kBatchMode,        // BatchMode
+    kConfigProperty,   // ConfigProperty
     kCount,            // 0..2147483647
     kPosition,         // 1..2147483647: the id of a rule
     kLifetimeMinutes,  // 1..35791394, suffix m or s; noted above a day
@@ -71,6 +72,15 @@ enum class FilterType : std::uint8_t { kGeneric, kSpecific };
 enum class StoreLocation : std::uint8_t { kLocal, kPersistent, kDomain };
 enum class StatsType : std::uint8_t { kAll, kIke, kIpsec };
 enum class BatchMode : std::uint8_t { kEnable, kDisable };
+enum class ConfigProperty : std::uint8_t {
+    kIpsecDiagnostics,
+    kIkeLogging,
+    kStrongCrlCheck,
+    kIpsecLogInterval,
+    kIpsecExempt,
+    kBootMode,
+    kBootExemptions,
+};
 
 // A keyword of an enumeration; `index` is the enumerator's number. `hidden` spellings are read but
 // neither listed nor printed.

@@ -10,10 +10,15 @@ CommandHandler find_handler(config::CommandId id) {
                             static_policy_handlers(),
                             static_rule_handlers(),
                             static_store_handlers(),
+                            dynamic_config_handlers(),
+                            dynamic_mm_filter_handlers(),
+                            dynamic_mm_sas_handlers(),
                             dynamic_policy_handlers(),
+                            dynamic_qm_sas_handlers(),
                             dynamic_rule_handlers(),
                             dynamic_sa_handlers(),
-                            dynamic_show_handlers()};
+                            dynamic_show_handlers(),
+                            dynamic_stats_handlers()};
     for (const std::span<const HandlerRow> table : tables) {
         for (const HandlerRow& row : table) {
             if (row.id == id) {
@@ -22,6 +27,22 @@ CommandHandler find_handler(config::CommandId id) {
         }
     }
     return nullptr;
+}
+
+std::unordered_set<std::string> names_to_resolve(const config::Arguments& arguments) {
+    std::unordered_set<std::string> names;
+    for (const config::Argument& argument : arguments.in_order()) {
+        if (const auto* address = std::get_if<config::AddressSyntax>(&argument.value)) {
+            if (address->needs_resolving()) {
+                names.insert(address->text);
+            }
+        } else if (const auto* tunnel = std::get_if<config::TunnelSyntax>(&argument.value)) {
+            if (tunnel->kind == config::TunnelKind::kAddress && !tunnel->address) {
+                names.insert(tunnel->dns_name);
+            }
+        }
+    }
+    return names;
 }
 
 Listing CommandContext::listing(const config::Arguments& arguments) const {

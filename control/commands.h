@@ -8,7 +8,9 @@
 #include "config/result.h"
 #include "control/dataplane_handle.h"
 #include "control/dynamic_state.h"
+#include "control/ike_handle.h"
 #include "control/listing.h"
+#include "control/settings.h"
 
 #include <cstdint>
 #include <map>
@@ -16,6 +18,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace config {
@@ -26,10 +29,14 @@ namespace control {
 
 using ResolvedNames = std::map<std::string, config::Result<std::vector<config::IpAddress>>>;
 
+// The DNS names among the values of a line.
+[[nodiscard]] std::unordered_set<std::string> names_to_resolve(const config::Arguments& arguments);
+
 struct CommandContext {
     config::PolicyStore& store;
     DynamicState& dynamic;
     DataplaneHandle& dataplane;
+    IkeHandle* ike = nullptr;  // nullptr: there is no IKE
     config::RuleTags& rule_tags;
     const ResolvedNames& names;  // every DNS name on the lines of the batch
     std::string store_name;      // "Local Store <HOST>"
@@ -39,12 +46,13 @@ struct CommandContext {
     bool once = false;
 
     // What a handler says besides its text.
-    std::vector<std::string> notes;
-    std::vector<config::Guid> touched;  // policies, lists and actions that were changed
-    bool reassigned = false;            // another policy, or none, is assigned now
+    std::vector<std::string> notes{};
+    std::vector<config::Guid> touched{};  // policies, lists and actions that were changed
+    bool reassigned = false;              // another policy, or none, is assigned now
     bool dynamic_rules_changed = false;
+    std::optional<Settings> settings{};  // they have been changed to these
     // Part of the request was refused; what was done stays. Exit code 1.
-    std::optional<config::Error> refused;
+    std::optional<config::Error> refused{};
 
     [[nodiscard]] Listing listing(const config::Arguments& arguments) const;
     // Addresses of a DNS name; none for every other form.
@@ -68,9 +76,14 @@ struct HandlerRow {
 [[nodiscard]] std::span<const HandlerRow> static_policy_handlers();
 [[nodiscard]] std::span<const HandlerRow> static_rule_handlers();
 [[nodiscard]] std::span<const HandlerRow> static_store_handlers();
+[[nodiscard]] std::span<const HandlerRow> dynamic_config_handlers();
+[[nodiscard]] std::span<const HandlerRow> dynamic_mm_filter_handlers();
+[[nodiscard]] std::span<const HandlerRow> dynamic_mm_sas_handlers();
 [[nodiscard]] std::span<const HandlerRow> dynamic_policy_handlers();
+[[nodiscard]] std::span<const HandlerRow> dynamic_qm_sas_handlers();
 [[nodiscard]] std::span<const HandlerRow> dynamic_rule_handlers();
 [[nodiscard]] std::span<const HandlerRow> dynamic_sa_handlers();
 [[nodiscard]] std::span<const HandlerRow> dynamic_show_handlers();
+[[nodiscard]] std::span<const HandlerRow> dynamic_stats_handlers();
 
 }  // namespace control

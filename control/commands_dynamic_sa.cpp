@@ -1,4 +1,5 @@
-// dynamic add and delete of SAs, and show qmsas.
+// dynamic add and delete of SAs.
+#include "config/help.h"
 #include "config/rule_tags.h"
 #include "config/sa_method.h"
 #include "control/commands.h"
@@ -177,251 +178,95 @@ CommandResult add_sa(CommandContext& context, const Arguments& arguments) {
     return std::string();
 }
 
+// What `delete sa` selects; what is named must be equal.
+struct SaFilter {
+    std::optional<std::uint32_t> spi;
+    std::optional<IpAddress> source;
+    std::optional<IpAddress> destination;
+
+    [[nodiscard]] bool is_empty() const { return !spi && !source && !destination; }
+    [[nodiscard]] bool selects(const SaReport& sa) const {
+        return (!spi || *spi == sa.spec.spi) && (!source || *source == sa.spec.source)
+               && (!destination || *destination == sa.spec.destination);
+    }
+};
+
+// A main mode has no direction: either of its ends may be given as the source. Nothing if both are
+// ours, or neither.
+std::optional<ike::MainModeSelection> main_modes_between(const config::HostView& host,
+                                                         const SaFilter& filter) {
+    ike::MainModeSelection selection;
+    for (const std::optional<IpAddress>& end : {filter.source, filter.destination}) {
+        if (!end) {
+            continue;
+        }
+        const bool ours = std::find(host.me.begin(), host.me.end(), *end) != host.me.end();
+        std::optional<IpAddress>& place = ours ? selection.local : selection.remote;
+        if (place) {
+            return std::nullopt;
+        }
+        place = end;
+    }
+    return selection;
+}
+
+std::size_t close_negotiated(const CommandContext& context, const SaFilter& filter) {
+    if (context.ike == nullptr) {
+        return 0;
+    }
+    std::size_t closed = 0;
+    const auto main_modes = main_modes_between(context.dataplane.host_view(), filter);
+    if (main_modes && !filter.spi) {
+        closed += context.ike->close(*main_modes);
+    }
+    // Those whose main mode is gone already, and the one that an SPI names. The second direction of
+    // a pair that was closed is not there any more.
+    for (const SaReport& sa : context.dataplane.sas()) {
+        if (sa.child != 0 && filter.selects(sa)) {
+            closed += context.ike->close_child(sa.child);
+        }
+    }
+    return closed;
+}
+
+std::size_t delete_manual(DataplaneHandle& dataplane, const SaFilter& filter) {
+    std::size_t deleted = 0;
+    for (const SaReport& sa : dataplane.sas()) {
+        if (sa.child == 0 && filter.selects(sa)) {
+            deleted += dataplane.delete_sas({sa.spec.spi, sa.spec.destination});
+        }
+    }
+    return deleted;
+}
+
 CommandResult delete_sa(CommandContext& context, const Arguments& arguments) {
-    const SaSelection selection{arguments.number("spi"), arguments.ip("dstaddr")};
-    const std::size_t deleted = context.dataplane.delete_sas(selection);
-    if (deleted == 0) {
+    const SaFilter filter{
+        arguments.number("spi"), arguments.ip("srcaddr"), arguments.ip("dstaddr")};
+    if (filter.is_empty() && !arguments.given("all")) {
+        return Error{
+            ErrorCode::kMissingParameter,
+            "\"delete sa\" needs one of its parameters.\n"
+                + config::command_usage(config::command_spec(config::CommandId::kDynamicDeleteSa))};
+    }
+    // What IKE negotiated first: closing a main mode takes its children along.
+    const std::size_t negotiated = close_negotiated(context, filter);
+    const std::size_t manual = delete_manual(context.dataplane, filter);
+    if (negotiated + manual == 0) {
         return Error{ErrorCode::kSaNotFound, "No SA matches the parameters."};
     }
-    if (deleted > 1) {
-        context.notes.push_back(fmt::format("{} SAs were deleted.", deleted));
+    if (negotiated > 0) {
+        context.notes.push_back(fmt::format(
+            "IKE closed {} of its SAs; a main mode or a pair counts as one.", negotiated));
+    }
+    if (manual > 1) {
+        context.notes.push_back(fmt::format("{} SAs were deleted.", manual));
     }
     return std::string();
 }
 
-bool is_among(const std::vector<IpAddress>& addresses, const IpAddress& address) {
-    return std::find(addresses.begin(), addresses.end(), address) != addresses.end();
-}
-
-// The addresses that srcaddr or dstaddr selects.
-class AddressSelection {
-  public:
-    static Result<AddressSelection> make(const CommandContext& context,
-                                         const std::optional<config::AddressSyntax>& syntax) {
-        AddressSelection selection;
-        selection.syntax_ = syntax.value_or(config::AddressSyntax{});
-        selection.host_ = context.dataplane.host_view();
-        auto resolved = context.addresses_of(selection.syntax_);
-        if (!resolved) {
-            return std::move(resolved).error();
-        }
-        selection.resolved_ = std::move(*resolved);
-        return selection;
-    }
-
-    [[nodiscard]] bool contains(const IpAddress& address) const {
-        switch (syntax_.form) {
-            case config::AddressForm::kAny:
-                return true;
-            case config::AddressForm::kMe:
-                return is_among(host_.me, address);
-            case config::AddressForm::kDnsServers:
-                return is_among(host_.dns_servers, address);
-            case config::AddressForm::kWinsServers:
-                return is_among(host_.wins_servers, address);
-            case config::AddressForm::kDhcpServer:
-                return is_among(host_.dhcp_servers, address);
-            case config::AddressForm::kDefaultGateway:
-                return is_among(host_.default_gateways, address);
-            case config::AddressForm::kHost:
-                return syntax_.first == address;
-            case config::AddressForm::kSubnet:
-                return config::IpPrefix{syntax_.first, syntax_.prefix_length}.contains(address);
-            case config::AddressForm::kRange:
-                return syntax_.first.family == address.family && syntax_.first <= address
-                       && address <= syntax_.last;
-            case config::AddressForm::kDnsName:
-                return is_among(resolved_, address);
-        }
-        return false;
-    }
-
-  private:
-    config::AddressSyntax syntax_;
-    config::HostView host_;
-    std::vector<IpAddress> resolved_;
-};
-
-struct StateRow {
-    std::string_view shown;
-    std::string_view token;
-};
-constexpr std::array<StateRow, 3> kStates{{
-    {"ACTIVE", "active"},
-    {"EXPIRES SOON", "expiring"},
-    {"EXPIRED", "expired"},
-}};
-
-// The rule's name, or its GUID if it has none or is not in force.
-std::string rule_text(const DataplaneHandle::InForce& in_force, const config::Guid& guid) {
-    if (guid.is_nil()) {
-        return {};
-    }
-    if (in_force.rule_set) {
-        for (const config::RuleSetRule& rule : in_force.rule_set->rules) {
-            if (rule.guid == guid && !rule.rule_name.empty()) {
-                return rule.rule_name;
-            }
-        }
-    }
-    return guid.to_string();
-}
-
-std::string spi_text(std::uint32_t spi) {
-    return fmt::format("0x{:08x} ({})", spi, spi);
-}
-
-void number_or_null(Listing& listing,
-                    std::string_view label,
-                    std::string_view key,
-                    const std::optional<std::uint64_t>& value,
-                    std::string_view absent) {
-    if (value) {
-        listing.number(label, key, *value);
-    } else {
-        listing.null_as(label, key, absent);
-    }
-}
-
-std::optional<std::uint64_t> limit(std::uint64_t value) {
-    return value == 0 ? std::nullopt : std::optional(value);
-}
-
-void describe_identity(Listing& listing, const SaReport& sa) {
-    const bool inbound = sa.spec.direction == SaDirection::kInbound;
-    const bool esp = sa.spec.protocol == config::IpsecProtocol::kEsp;
-    const bool tunnel = sa.spec.mode == SaMode::kTunnel;
-    const StateRow& state = kStates[static_cast<std::size_t>(sa.state)];
-    listing.number_as("SPI", "spi", spi_text(sa.spec.spi), sa.spec.spi);
-    listing.text_as("Direction",
-                    "direction",
-                    inbound ? "INBOUND" : "OUTBOUND",
-                    inbound ? "inbound" : "outbound");
-    listing.text_as(
-        "Mode", "mode", tunnel ? "TUNNEL" : "TRANSPORT", tunnel ? "tunnel" : "transport");
-    listing.text("Source", "source", sa.spec.source.to_string());
-    listing.text("Destination", "destination", sa.spec.destination.to_string());
-    listing.text({}, "protocol", esp ? "esp" : "ah");
-    listing.text("Method", "method", config::algorithms_text(sa.spec));
-    listing.text_as("State", "state", state.shown, state.token);
-}
-
-// A label that is empty where the field means nothing leaves it to programs.
-std::string_view label_if(bool applies, std::string_view label) {
-    return applies ? label : std::string_view();
-}
-
-void describe_options(Listing& listing, const SaReport& sa, const std::string& rule) {
-    const SaSpec& spec = sa.spec;
-    const bool inbound = spec.direction == SaDirection::kInbound;
-    const bool outer_header = !inbound && spec.mode == SaMode::kTunnel;
-    if (sa.bundled_with) {
-        listing.number_as(
-            "Bundled With", "bundled_with", spi_text(*sa.bundled_with), *sa.bundled_with);
-    } else {
-        listing.null_as({}, "bundled_with", {});
-    }
-    listing.text_or_none("Rule", "rule", rule);
-    listing.text({}, "rule_guid", sa.rule.is_nil() ? std::string() : sa.rule.to_string());
-    listing.number(label_if(inbound, "Replay Window"), "window", spec.replay_window);
-    listing.flag("Extended Sequence", "esn", spec.esn);
-    if (spec.encapsulation) {
-        const config::UdpEncapsulation& udp = *spec.encapsulation;
-        listing.text("UDP Encapsulation",
-                     {},
-                     fmt::format("{} to {}", udp.source_port, udp.destination_port));
-        listing.number({}, "encap_source_port", udp.source_port);
-        listing.number({}, "encap_destination_port", udp.destination_port);
-    } else {
-        listing.null_as("UDP Encapsulation", "encap_source_port", "NO");
-        listing.null_as({}, "encap_destination_port", {});
-    }
-    number_or_null(listing, label_if(outer_header, "DSCP"), "dscp", spec.dscp, "copy");
-    listing.text(
-        label_if(outer_header, "Don't Fragment"),
-        "df",
-        config::keyword_text(config::ValueType::kDfPolicy, static_cast<std::uint8_t>(spec.df)));
-    listing.text(label_if(!inbound, "Fragment"),
-                 "fragment",
-                 config::keyword_text(config::ValueType::kFragmentPolicy,
-                                      static_cast<std::uint8_t>(spec.fragments)));
-}
-
-void describe_use(Listing& listing, const SaReport& sa) {
-    const bool inbound = sa.spec.direction == SaDirection::kInbound;
-    const config::SaLifetime& lifetime = sa.spec.lifetime;
-    listing.number("Packets", "packets", sa.packets);
-    listing.number("Bytes", "bytes", sa.bytes);
-    number_or_null(listing, "Byte Limit", "byte_limit", limit(lifetime.hard_bytes), "NONE");
-    number_or_null(listing, "Time Limit", "time_limit", limit(lifetime.hard_seconds), "NONE");
-    number_or_null(listing, "Seconds Left", "seconds_left", sa.seconds_left, "NO LIMIT");
-    number_or_null(
-        listing, "Seconds Since Last Use", "idle_seconds", sa.idle_seconds, "NEVER USED");
-    listing.number("Sequence Number", "sequence", sa.sequence);
-    number_or_null(
-        listing, label_if(!inbound, "Path MTU"), "path_mtu", limit(sa.path_mtu), "NOT KNOWN");
-    listing.number(label_if(inbound, "Replayed"), "replayed", sa.replayed);
-    listing.number(label_if(inbound, "Bad ICV"), "bad_icv", sa.bad_icv);
-    listing.number(label_if(inbound, "Malformed"), "malformed", sa.malformed);
-    listing.number(label_if(inbound, "Policy Mismatch"), "policy_mismatch", sa.policy_mismatch);
-    listing.number("Refused as Expired", "refused", sa.refused);
-}
-
-// Tables need the same columns in each row, and few enough to be read.
-void describe_row(Listing& listing, const SaReport& sa) {
-    describe_identity(listing, sa);
-    listing.number("Packets", {}, sa.packets);
-    listing.number("Bytes", {}, sa.bytes);
-    number_or_null(listing, "Seconds Left", {}, sa.seconds_left, "NO LIMIT");
-}
-
-CommandResult show_qm_sas(CommandContext& context, const Arguments& arguments) {
-    const auto source = AddressSelection::make(context, arguments.address("srcaddr"));
-    const auto destination = AddressSelection::make(context, arguments.address("dstaddr"));
-    if (!source || !destination) {
-        return source ? destination.error() : source.error();
-    }
-    const std::uint8_t protocol =
-        arguments.protocol("protocol").value_or(config::ProtocolSyntax{}).number;
-    const std::vector<SaReport> sas = context.dataplane.sas();
-    const bool bound =
-        std::any_of(sas.begin(), sas.end(), [](const SaReport& sa) { return !sa.rule.is_nil(); });
-    const DataplaneHandle::InForce in_force =
-        bound ? context.dataplane.in_force() : DataplaneHandle::InForce{};
-    // A record of a table stays on one line.
-    Listing listing(context.listing(arguments).layout(), true);
-    std::size_t shown = 0;
-    listing.begin_records("qm_sas");
-    for (const SaReport& sa : sas) {
-        if (!source->contains(sa.spec.source) || !destination->contains(sa.spec.destination)
-            || (protocol != config::kAnyProtocol
-                && protocol != static_cast<std::uint8_t>(sa.spec.protocol))) {
-            continue;
-        }
-        listing.begin_record();
-        if (listing.layout() == Layout::kTable) {
-            describe_row(listing, sa);
-        } else {
-            describe_identity(listing, sa);
-            describe_options(listing, sa, rule_text(in_force, sa.rule));
-            describe_use(listing, sa);
-        }
-        listing.end_record();
-        ++shown;
-    }
-    listing.end_records();
-    if (shown == 0) {
-        listing.line("Quickmode SAs not available.");
-    } else {
-        listing.number("No. of SAs", "sa_count", shown);
-    }
-    return listing.take();
-}
-
-constexpr std::array<HandlerRow, 3> kHandlers{{
+constexpr std::array<HandlerRow, 2> kHandlers{{
     {config::CommandId::kDynamicAddSa, add_sa},
     {config::CommandId::kDynamicDeleteSa, delete_sa},
-    {config::CommandId::kDynamicShowQmSas, show_qm_sas},
 }};
 
 }  // namespace

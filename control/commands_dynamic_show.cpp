@@ -1,13 +1,9 @@
-// dynamic show of what is in force: filters with their hits, statistics, and the gateway's own
-// counters (ports, lcores, drops).
+// dynamic show of what is in force: filters with their hits; and of ports and lcores.
 #include "control/command_parts.h"
 #include "control/commands.h"
 #include "control/describe.h"
 
-#include <fmt/format.h>
-
 #include <array>
-#include <numeric>
 #include <utility>
 
 namespace control {
@@ -73,10 +69,6 @@ void describe_generic(Listing& listing,
     listing.end_record();
 }
 
-std::string bounds_text(const config::IpAddress& first, const config::IpAddress& last) {
-    return first == last ? first.to_string() : first.to_string() + "-" + last.to_string();
-}
-
 void describe_specific(Listing& listing, const RuleSet& rule_set, const RuleRow& row) {
     const config::RuleSetFilter& filter = rule_set.filters[row.filter];
     listing.begin_record();
@@ -134,169 +126,6 @@ CommandResult show_qm_filter(CommandContext& context, const Arguments& arguments
     return listing.take();
 }
 
-// Names of the Windows counters. One without `read` is 0: this gateway does not negotiate keys and
-// leaves no work to network cards.
-struct StatisticRow {
-    std::string_view label;
-    std::string_view key;
-    std::uint64_t (*read)(const DataplaneReport&) = nullptr;
-};
-
-using dataplane::DropReason;
-
-template <DropReason... kReasons>
-std::uint64_t dropped(const DataplaneReport& report) {
-    return (report.drops[static_cast<std::size_t>(kReasons)] + ...);
-}
-
-template <std::uint64_t SaTotals::*kMember>
-std::uint64_t sas(const DataplaneReport& report) {
-    return report.sas.*kMember;
-}
-
-template <SentReceived SaTotals::*kMember>
-std::uint64_t sent(const DataplaneReport& report) {
-    return (report.sas.*kMember).sent;
-}
-
-template <SentReceived SaTotals::*kMember>
-std::uint64_t received(const DataplaneReport& report) {
-    return (report.sas.*kMember).received;
-}
-
-constexpr std::array<StatisticRow, 23> kIkeStatistics{{
-    {"Main Modes", "main_modes"},
-    {"Quick Modes", "quick_modes"},
-    {"Soft SAs", "soft_sas"},
-    {"Authentication Failures", "authentication_failures"},
-    {"Active Acquire", "active_acquire"},
-    {"Active Receive", "active_receive"},
-    {"Acquire fail", "acquire_failures"},
-    {"Receive fail", "receive_failures"},
-    {"Send fail", "send_failures"},
-    {"Acquire Heap size", "acquire_heap_size"},
-    {"Receive Heap size", "receive_heap_size"},
-    {"Negotiation Failures", "negotiation_failures"},
-    {"Invalid Cookies Rcvd", "invalid_cookies_received"},
-    {"Total Acquire", "total_acquire"},
-    {"TotalGetSpi", "total_get_spi"},
-    {"TotalKeyAdd", "total_key_add"},
-    {"TotalKeyUpdate", "total_key_update"},
-    {"GetSpiFail", "get_spi_failures"},
-    {"KeyAddFail", "key_add_failures"},
-    {"KeyUpdateFail", "key_update_failures"},
-    {"IsadbListSize", "isadb_list_size"},
-    {"ConnListSize", "connection_list_size"},
-    {"Invalid Packets Rcvd", "invalid_packets_received"},
-}};
-
-constexpr std::array<StatisticRow, 21> kIpsecStatistics{{
-    {"Active Assoc", "active_associations", sas<&SaTotals::active>},
-    {"Offload SAs", "offload_sas"},
-    {"Pending Key", "pending_key"},
-    {"Key Adds", "key_adds", sas<&SaTotals::added>},
-    {"Key Deletes", "key_deletes", sas<&SaTotals::deleted>},
-    {"ReKeys", "rekeys"},
-    {"Active Tunnels", "active_tunnels", sas<&SaTotals::active_tunnels>},
-    {"Bad SPI Pkts", "bad_spi_packets", dropped<DropReason::kSaUnknown>},
-    {"Pkts not Decrypted",
-     "packets_not_decrypted",
-     dropped<DropReason::kEspTruncated, DropReason::kEspBadLength, DropReason::kEspBadPadding>},
-    {"Pkts not Authenticated",
-     "packets_not_authenticated",
-     dropped<DropReason::kIcvMismatch, DropReason::kAhTruncated, DropReason::kAhBadLength>},
-    {"Pkts with Replay Detection",
-     "packets_with_replay_detection",
-     dropped<DropReason::kReplayed, DropReason::kReplayTooOld, DropReason::kSequenceZero>},
-    {"Confidential Bytes Sent", "confidential_bytes_sent", sent<&SaTotals::confidential>},
-    {"Confidential Bytes Received",
-     "confidential_bytes_received",
-     received<&SaTotals::confidential>},
-    {"Authenticated Bytes Sent", "authenticated_bytes_sent", sent<&SaTotals::authenticated>},
-    {"Authenticated Bytes Received",
-     "authenticated_bytes_received",
-     received<&SaTotals::authenticated>},
-    {"Transport Bytes Sent", "transport_bytes_sent", sent<&SaTotals::transport>},
-    {"Transport Bytes Received", "transport_bytes_received", received<&SaTotals::transport>},
-    {"Offloaded Bytes Sent", "offloaded_bytes_sent"},
-    {"Offloaded Bytes Received", "offloaded_bytes_received"},
-    {"Bytes Sent In Tunnels", "bytes_sent_in_tunnels", sent<&SaTotals::tunnel>},
-    {"Bytes Received In Tunnels", "bytes_received_in_tunnels", received<&SaTotals::tunnel>},
-}};
-
-void describe_statistics(Listing& listing,
-                         std::string_view key,
-                         std::string_view heading,
-                         std::span<const StatisticRow> rows,
-                         const DataplaneReport& report) {
-    listing.begin_records(key, heading, RecordStyle::kLines);
-    listing.begin_record();
-    for (const StatisticRow& row : rows) {
-        listing.number(row.label, row.key, row.read == nullptr ? 0 : row.read(report));
-    }
-    listing.end_record();
-    listing.end_records();
-    listing.line("");
-}
-
-void describe_gateway(Listing& listing, const DataplaneReport& report) {
-    listing.begin_records("gateway", "Gateway Statistics", RecordStyle::kLines);
-    listing.begin_record();
-    listing.number("Revision in force", "revision", report.revision);
-    listing.number("Classifier rows", "rows", report.rows);
-    listing.number("Packets permitted", "permitted", report.permitted);
-    listing.number("Packets exempted", "exempted", report.exempted);
-    listing.number("Packets unmatched", "unmatched", report.unmatched);
-    listing.number("Packets protected", "protected", report.protected_packets);
-    listing.number("Packets verified", "verified", report.verified_packets);
-    listing.number("Accepted in clear", "accepted_clear", report.accepted_clear);
-    listing.number("Packets dropped",
-                   "dropped",
-                   std::accumulate(report.drops.begin(), report.drops.end(), std::uint64_t{0}));
-    listing.number("Packets injected", "injected", report.injected);
-    listing.number("Packets to control", "to_control", report.to_control);
-    listing.number("Packets held", "held", report.held);
-    listing.number("Packets merged", "merged", report.merged);
-    listing.number("Audits suppressed", "audits_suppressed", report.audits_suppressed);
-    listing.end_record();
-    listing.end_records();
-}
-
-CommandResult show_stats(CommandContext& context, const Arguments& arguments) {
-    const config::StatsType type =
-        arguments.keyword<config::StatsType>("type").value_or(config::StatsType::kAll);
-    const DataplaneReport report = context.dataplane.report();
-    Listing listing = context.listing(arguments);
-    listing.line("");
-    if (type != config::StatsType::kIpsec) {
-        describe_statistics(listing, "ike", "IKE Statistics", kIkeStatistics, report);
-    }
-    if (type != config::StatsType::kIke) {
-        describe_statistics(listing, "ipsec", "IPsec Statistics", kIpsecStatistics, report);
-        describe_gateway(listing, report);
-    }
-    return listing.take();
-}
-
-CommandResult show_drops(CommandContext& context, const Arguments& arguments) {
-    const DataplaneReport report = context.dataplane.report();
-    Listing listing = context.listing(arguments);
-    listing.line("");
-    listing.begin_records("drops", {}, RecordStyle::kRows);
-    for (std::size_t i = 0; i < dataplane::kDropReasonCount; ++i) {
-        listing.begin_record();
-        listing.number("Packets", "packets", report.drops[i]);
-        listing.text_as("Reason              ",
-                        "reason",
-                        fmt::format("{:<20}", dataplane::kDropReasons[i].token),
-                        dataplane::kDropReasons[i].token);
-        listing.text("Meaning", "help", dataplane::kDropReasons[i].help);
-        listing.end_record();
-    }
-    listing.end_records();
-    return listing.take();
-}
-
 CommandResult show_ports(CommandContext& context, const Arguments& arguments) {
     const DataplaneReport report = context.dataplane.report();
     Listing listing = context.listing(arguments);
@@ -344,10 +173,8 @@ CommandResult show_lcores(CommandContext& context, const Arguments& arguments) {
     return listing.take();
 }
 
-constexpr std::array<HandlerRow, 5> kHandlers{{
+constexpr std::array<HandlerRow, 3> kHandlers{{
     {config::CommandId::kDynamicShowQmFilter, show_qm_filter},
-    {config::CommandId::kDynamicShowStats, show_stats},
-    {config::CommandId::kDynamicShowDrops, show_drops},
     {config::CommandId::kDynamicShowPorts, show_ports},
     {config::CommandId::kDynamicShowLcores, show_lcores},
 }};

@@ -6,6 +6,7 @@
 #include "control/commands.h"
 #include "control/masked_line.h"
 #include "control/object_names.h"
+#include "control/settings.h"
 
 #include <fmt/format.h>
 
@@ -83,6 +84,12 @@ class Controller::Impl {
         bool submitted = false;
     };
 
+    // What the commands of a range have to be followed by.
+    struct Effects {
+        bool rule_set = false;  // what is in force has to be built anew
+        std::optional<Settings> settings;
+    };
+
     struct Built {
         std::shared_ptr<const config::RuleSet> rule_set;
         std::unordered_set<config::Guid> used;  // policy, lists and actions it was made from
@@ -93,9 +100,9 @@ class Controller::Impl {
     void run(Batch& batch);
     [[nodiscard]] static std::size_t end_of_range(const Batch& batch, std::size_t first);
     [[nodiscard]] std::size_t run_range(Batch& batch, std::size_t first, std::size_t last);
-    [[nodiscard]] Result<void> finish_range(Batch& batch, bool affects_rule_set);
+    [[nodiscard]] Result<void> finish_range(Batch& batch, const Effects& effects);
     void fail_range(Batch& batch, std::size_t first, std::size_t last, const Error& error) const;
-    [[nodiscard]] bool run_item(Batch& batch, std::size_t index);
+    void run_item(Batch& batch, std::size_t index, Effects& effects);
     [[nodiscard]] Result<std::string> run_handler(CommandContext& context,
                                                   const config::ParsedCommand& command);
     void answer(const std::shared_ptr<Batch>& batch);
@@ -157,6 +164,13 @@ Result<std::uint64_t> Controller::Impl::refresh() {
     if (in_force_ && in_force_->host == dataplane_.host_view()) {
         return revision_;
     }
+    if (!in_force_) {
+        const Result<Settings> settings = read_settings(store_);
+        if (!settings) {
+            return settings.error();
+        }
+        apply(*settings, options_.ike);
+    }
     Result<Built> built = build();
     if (!built) {
         return built.error();
@@ -187,19 +201,8 @@ void Controller::Impl::execute(std::shared_ptr<Session> session,
 void Controller::Impl::resolve(const std::shared_ptr<Batch>& batch) {
     std::unordered_set<std::string> names;
     for (const Item& item : batch->items) {
-        if (!item.outcome.command) {
-            continue;
-        }
-        for (const config::Argument& argument : item.outcome.command->arguments.in_order()) {
-            if (const auto* address = std::get_if<config::AddressSyntax>(&argument.value)) {
-                if (address->needs_resolving()) {
-                    names.insert(address->text);
-                }
-            } else if (const auto* tunnel = std::get_if<config::TunnelSyntax>(&argument.value)) {
-                if (tunnel->kind == config::TunnelKind::kAddress && !tunnel->address) {
-                    names.insert(tunnel->dns_name);
-                }
-            }
+        if (item.outcome.command) {
+            names.merge(names_to_resolve(item.outcome.command->arguments));
         }
     }
     // One more than the look-ups: answers may come before the loop ends.
@@ -269,17 +272,17 @@ std::size_t Controller::Impl::run_range(Batch& batch, std::size_t first, std::si
         }
     }
     const DynamicState before = writes ? dynamic_ : DynamicState();
-    bool affects_rule_set = false;
+    Effects effects;
     std::size_t output = 0;
     std::size_t index = first;
     for (; index < last && output < kMaxBatchOutput; ++index) {
-        affects_rule_set = run_item(batch, index) || affects_rule_set;
+        run_item(batch, index, effects);
         output += batch.replies.back().text.size();
     }
     if (!writes) {
         return index;
     }
-    const Result<void> finished = finish_range(batch, affects_rule_set);
+    const Result<void> finished = finish_range(batch, effects);
     if (finished) {
         return index;
     }
@@ -298,10 +301,10 @@ std::size_t Controller::Impl::run_range(Batch& batch, std::size_t first, std::si
     return index;
 }
 
-Result<void> Controller::Impl::finish_range(Batch& batch, bool affects_rule_set) {
+Result<void> Controller::Impl::finish_range(Batch& batch, const Effects& effects) {
     // Built before the commit, so that what cannot be in force is never stored.
     std::optional<Built> built;
-    if (affects_rule_set) {
+    if (effects.rule_set) {
         Result<Built> result = build();
         if (!result) {
             return result.error();
@@ -310,6 +313,9 @@ Result<void> Controller::Impl::finish_range(Batch& batch, bool affects_rule_set)
     }
     if (const Result<void> committed = store_.commit(); !committed) {
         return committed;
+    }
+    if (effects.settings) {
+        apply(*effects.settings, options_.ike);
     }
     if (built) {
         put_in_force(std::move(*built));
@@ -364,39 +370,34 @@ Result<std::string> Controller::Impl::run_handler(CommandContext& context,
     return result;
 }
 
-// True: what is in force has to be built anew.
-bool Controller::Impl::run_item(Batch& batch, std::size_t index) {
+void Controller::Impl::run_item(Batch& batch, std::size_t index, Effects& effects) {
     const Item& item = batch.items[index];
     const Request& request = batch.requests[index];
     Reply reply{item.outcome.ok, item.outcome.text, item.after.prompt()};
     if (!item.outcome.command) {
         batch.replies.push_back(std::move(reply));
         batch.changed.push_back(false);
-        return false;
+        return;
     }
     const config::ParsedCommand& command = *item.outcome.command;
     CommandContext context{store_,
                            dynamic_,
                            dataplane_,
+                           options_.ike,
                            rule_tags_,
                            batch.names,
                            store_name_,
                            std::time(nullptr),
                            request.json,
                            request.show_secrets,
-                           request.once,
-                           {},
-                           {},
-                           false,
-                           false,
-                           {}};
+                           request.once};
     const Result<std::string> result = run_handler(context, command);
     batch.changed.push_back(writes_store(*command.spec) && result.ok());
     if (!result) {
         reply.ok = false;
         reply.text = error_text(result.error());
         batch.replies.push_back(std::move(reply));
-        return false;
+        return;
     }
     reply.text = *result;
     if (!request.json || command.spec->changes) {
@@ -416,11 +417,11 @@ bool Controller::Impl::run_item(Batch& batch, std::size_t index) {
     }
     batch.replies.push_back(std::move(reply));
 
-    bool affects = context.reassigned || context.dynamic_rules_changed;
+    effects.settings = context.settings ? context.settings : effects.settings;
+    effects.rule_set = effects.rule_set || context.reassigned || context.dynamic_rules_changed;
     for (const config::Guid& guid : context.touched) {
-        affects = affects || !in_force_ || in_force_->used.contains(guid);
+        effects.rule_set = effects.rule_set || !in_force_ || in_force_->used.contains(guid);
     }
-    return affects;
 }
 
 void Controller::Impl::answer(const std::shared_ptr<Batch>& batch) {

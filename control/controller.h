@@ -9,6 +9,7 @@
 #include "config/rule_set.h"
 #include "control/dataplane_handle.h"
 #include "control/dynamic_state.h"
+#include "control/ike_handle.h"
 #include "control/resolver.h"
 #include "control/session.h"
 
@@ -49,6 +50,8 @@ struct ControllerOptions {
     std::string host_name;  // printed as "Local Store <HOST>"
     // One line, key=value, per changing command; secrets are masked.
     std::function<void(std::string_view)> audit;
+    // Outlives the controller. nullptr: gateway.toml has ike.enabled = false.
+    IkeHandle* ike = nullptr;
 };
 
 // At most this many lines are executed as one transaction.

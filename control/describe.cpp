@@ -202,14 +202,41 @@ std::string tunnel_text(const config::TunnelEndpoint& tunnel) {
     return {};
 }
 
+std::string bounds_text(const config::IpAddress& first, const config::IpAddress& last) {
+    return first == last ? first.to_string() : first.to_string() + "-" + last.to_string();
+}
+
+void number_or_null(Listing& listing,
+                    std::string_view label,
+                    std::string_view key,
+                    const std::optional<std::uint64_t>& value,
+                    std::string_view absent) {
+    if (value) {
+        listing.number(label, key, *value);
+    } else {
+        listing.null_as(label, key, absent);
+    }
+}
+
+void describe_time(Listing& listing,
+                   std::string_view label,
+                   std::string_view key,
+                   std::int64_t unix_time) {
+    listing.text_as(label, key, time_text(unix_time), utc_text(unix_time));
+}
+
 void describe_modified(Listing& listing, std::int64_t unix_time) {
-    listing.text_as("Last Modified", "modified", time_text(unix_time), utc_text(unix_time));
+    describe_time(listing, "Last Modified", "modified", unix_time);
+}
+
+void describe_sides(Listing& listing, const config::FilterSpec& spec) {
+    describe_side(listing, true, spec.source);
+    describe_side(listing, false, spec.destination);
 }
 
 void describe_filter(Listing& listing, const config::FilterSpec& spec) {
     listing.flag("Mirrored", "mirrored", spec.mirrored);
-    describe_side(listing, true, spec.source);
-    describe_side(listing, false, spec.destination);
+    describe_sides(listing, spec);
     listing.text("Protocol", {}, protocol_text(spec.protocol));
     listing.number({}, "protocol", spec.protocol);
     describe_port(listing, "Source Port", "source_port", spec.source_port);

@@ -6,6 +6,7 @@
 #include "control/listing.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,23 @@ namespace control {
 [[nodiscard]] std::string address_text(const config::FilterAddress& address);
 [[nodiscard]] std::string tunnel_text(const config::TunnelEndpoint& tunnel);
 
+// "10.0.0.1", "10.0.0.1-10.0.0.9"
+[[nodiscard]] std::string bounds_text(const config::IpAddress& first,
+                                      const config::IpAddress& last);
+
+// `absent` for people where there is no number, null for programs.
+void number_or_null(Listing& listing,
+                    std::string_view label,
+                    std::string_view key,
+                    const std::optional<std::uint64_t>& value,
+                    std::string_view absent);
+void describe_time(Listing& listing,
+                   std::string_view label,
+                   std::string_view key,
+                   std::int64_t unix_time);
 void describe_modified(Listing& listing, std::int64_t unix_time);
 void describe_filter(Listing& listing, const config::FilterSpec& spec);
+void describe_sides(Listing& listing, const config::FilterSpec& spec);  // its addresses alone
 void describe_mm_offers(Listing& listing, const std::vector<config::MmOffer>& offers);
 void describe_qm_offers(Listing& listing, const std::vector<config::QmOffer>& offers, bool pfs);
 void describe_auth(Listing& listing,

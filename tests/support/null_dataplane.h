@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -65,7 +66,12 @@ class NullDataplane : public control::DataplaneHandle {
         return sa_manager.remove(selection);
     }
     [[nodiscard]] std::vector<control::SaReport> sas() const override {
-        return sa_manager.reports(clock);
+        std::vector<control::SaReport> reports = sa_manager.reports(clock);
+        for (control::SaReport& sa : reports) {
+            const auto it = children.find(sa.spec.spi);
+            sa.child = it == children.end() ? 0 : it->second;
+        }
+        return reports;
     }
 
     bool hold = false;
@@ -76,6 +82,7 @@ class NullDataplane : public control::DataplaneHandle {
     std::vector<control::FilterHits> hits;
     control::DataplaneReport counters;
     config::HostView host;
+    std::map<std::uint32_t, std::uint64_t> children;  // of SAs that IKE negotiated, by SPI
     dataplane::TscClock clock{.now = 1'000'000, .hz = 1'000};
     dataplane::SaTable sa_table{1024};
     crypto::EngineChoice engines = crypto::EngineChoice::only(crypto::Engine::kOpenssl);

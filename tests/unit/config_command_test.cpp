@@ -601,11 +601,29 @@ TEST(SaCommands, AWordWithAPlaceOfItsOwnTakesNoOtherValue) {
     }
 }
 
-TEST(SaCommands, DeleteNeedsAnSpiOrAll) {
-    EXPECT_EQ(failure(Context::kDynamic, "delete sa dstaddr=10.0.0.1").code,
-              ErrorCode::kMissingParameter);
+TEST(SaCommands, DeleteTakesAnSpiAndAddresses) {
     EXPECT_FALSE(parsed(Context::kDynamic, "delete sa all").arguments.given("spi"));
-    EXPECT_EQ(parsed(Context::kDynamic, "delete sa 256").arguments.number("spi"), 256U);
+    const ParsedCommand c = parsed(Context::kDynamic, "delete sa 256 10.0.0.1 10.0.0.2");
+    EXPECT_EQ(c.arguments.number("spi"), 256U);
+    EXPECT_EQ(c.arguments.ip("srcaddr"), *IpAddress::parse("10.0.0.1"));
+    EXPECT_EQ(c.arguments.ip("dstaddr"), *IpAddress::parse("10.0.0.2"));
+    EXPECT_EQ(failure(Context::kDynamic, "delete sa srcaddr=me").code, ErrorCode::kInvalidValue);
+}
+
+TEST(ConfigCommands, PropertyAndValueAreReadWithAndWithoutTags) {
+    for (const char* line : {"set config property=ikelogging value=1",
+                             "set config ikelogging value=1",
+                             "set config ikelogging 1",
+                             "set config value=1 ikelogging",
+                             "set config 1 prop=ikelogging"}) {
+        const ParsedCommand c = parsed(Context::kDynamic, line);
+        EXPECT_EQ(c.arguments.keyword<ConfigProperty>("property"), ConfigProperty::kIkeLogging)
+            << line;
+        EXPECT_EQ(c.arguments.text("value"), "1") << line;
+    }
+    EXPECT_EQ(failure(Context::kDynamic, "set config ikelogging").code,
+              ErrorCode::kMissingParameter);
+    EXPECT_EQ(failure(Context::kDynamic, "set config loglevel 1").code, ErrorCode::kInvalidValue);
 }
 
 TEST(SaCommands, CompletionKnowsTheirKeywordsAndRules) {

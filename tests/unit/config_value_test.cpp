@@ -336,6 +336,15 @@ TEST(Value, AcceptsAndRefusesByType) {
         {ValueType::kLocation, {"local", "persistent", "domain"}, {"remote"}},
         {ValueType::kStatsType, {"all", "ike", "ipsec"}, {"x"}},
         {ValueType::kBatchMode, {"enable", "disable"}, {"yes"}},
+        {ValueType::kConfigProperty,
+         {"ikelogging",
+          "StrongCRLCheck",
+          "ipsecexempt",
+          "ipsecdiagnostics",
+          "ipsecloginterval",
+          "bootmode",
+          "bootexemptions"},
+         {"ike", ""}},
         {ValueType::kCount, {"0", "100", "2147483647"}, {"-1", "2147483648", "1x", "", " 1"}},
         {ValueType::kPosition, {"1", "123"}, {"0", "x"}},
         {ValueType::kLifetimeMinutes,
@@ -465,7 +474,9 @@ TEST(ValueTypeTable, EveryRowIsComplete) {
         EXPECT_EQ(row.placeholder.empty(), type == ValueType::kWord) << i;
         for (const KeywordRow& keyword : row.keywords) {
             EXPECT_TRUE(parse(type, std::string(keyword.word)).ok());
-            EXPECT_NE(keyword_text(type, keyword.index), "?");
+            // Of a property, a hidden word is no other spelling but one that is not here yet.
+            EXPECT_EQ(keyword_text(type, keyword.index) == "?",
+                      keyword.hidden && type == ValueType::kConfigProperty);
             if (!keyword.hidden) {
                 EXPECT_EQ(keyword_text(type, keyword.index), keyword.word);
                 EXPECT_NE(row.placeholder.find(keyword.word), std::string_view::npos)
