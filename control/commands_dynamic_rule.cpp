@@ -1,4 +1,5 @@
 // dynamic add, delete, set and show of rules, and dynamic delete all.
+#include "control/auth_check.h"
 #include "control/command_parts.h"
 #include "control/commands.h"
 #include "control/describe.h"
@@ -21,7 +22,7 @@ using config::ErrorCode;
 using config::Result;
 
 // Policies, actions and authentication: what `set rule` may change. Not given = unchanged.
-Result<void> apply(const CommandContext& context, const Arguments& arguments, DynamicRule& rule) {
+Result<void> apply(CommandContext& context, const Arguments& arguments, DynamicRule& rule) {
     rule.mm_policy = arguments.text("mmpolicy").value_or(rule.mm_policy);
     rule.qm_policy = arguments.text("qmpolicy").value_or(rule.qm_policy);
     rule.inbound = arguments.keyword<config::Action>("actioninbound").value_or(rule.inbound);
@@ -47,7 +48,7 @@ Result<void> apply(const CommandContext& context, const Arguments& arguments, Dy
                      "kerberos=no leaves the rule without authentication method; kerberos=yes, psk "
                      "or rootca was expected."};
     }
-    return {};
+    return negotiates ? check_dynamic_rule(context, rule) : Result<void>();
 }
 
 CommandResult add_rule(CommandContext& context, const Arguments& arguments) {

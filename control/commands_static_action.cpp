@@ -1,4 +1,5 @@
 // static add, delete, set and show of filter actions.
+#include "control/auth_check.h"
 #include "control/command_parts.h"
 #include "control/commands.h"
 #include "control/describe.h"
@@ -66,6 +67,9 @@ CommandResult set_filter_action(CommandContext& context, const Arguments& argume
     const Result<void> updated = context.store.update_filter_action(*action);
     if (!updated) {
         return updated.error();
+    }
+    if (const Result<void> checked = check_assigned_rules(context, action->guid); !checked) {
+        return checked.error();
     }
     context.touched.push_back(action->guid);
     return std::string();

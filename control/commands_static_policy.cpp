@@ -1,4 +1,5 @@
 // static add, delete, set and show of policies, and their default response rule.
+#include "control/auth_check.h"
 #include "control/command_parts.h"
 #include "control/commands.h"
 #include "control/describe.h"
@@ -102,6 +103,9 @@ CommandResult set_policy(CommandContext& context, const Arguments& arguments) {
     }
     context.touched.push_back(policy->guid);
     if (assign.value_or(false)) {
+        if (const Result<void> checked = check_assigned_rules(context); !checked) {
+            return checked.error();
+        }
         if (const Result<void> noted = note_assignment(context, *policy); !noted) {
             return noted.error();
         }

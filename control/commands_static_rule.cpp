@@ -1,5 +1,6 @@
 // static add, delete, set and show of the rules of a policy.
 #include "config/rule_set.h"
+#include "control/auth_check.h"
 #include "control/command_parts.h"
 #include "control/commands.h"
 #include "control/describe.h"
@@ -166,6 +167,11 @@ CommandResult add_rule(CommandContext& context, const Arguments& arguments) {
     if (const Result<void> added = context.store.add_rule(policy->guid, rule); !added) {
         return added.error();
     }
+    if (policy->assigned) {
+        if (const Result<void> checked = check_assigned_rules(context, rule.guid); !checked) {
+            return checked.error();
+        }
+    }
     if (const Result<void> noted = note_shared_list(context, *policy, rule); !noted) {
         return noted.error();
     }
@@ -218,6 +224,11 @@ CommandResult set_rule(CommandContext& context, const Arguments& arguments) {
     }
     if (const Result<void> updated = context.store.update_rule(rule); !updated) {
         return updated.error();
+    }
+    if (selected->policy.assigned) {
+        if (const Result<void> checked = check_assigned_rules(context, rule.guid); !checked) {
+            return checked.error();
+        }
     }
     context.touched.push_back(selected->policy.guid);
     return std::string();

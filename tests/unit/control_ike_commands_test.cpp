@@ -280,6 +280,30 @@ TEST_F(IkeCommandsTest, StatisticsAreThoseOfIke) {
     }
 }
 
+TEST_F(IkeCommandsTest, RulesThatDoNotNegotiateAreAssignedWhateverTheirMethods) {
+    run({"ipsec static add filter filterlist=L srcaddr=any dstaddr=me",
+         "ipsec static add filteraction name=drop action=block",
+         "ipsec static add policy name=P",
+         "ipsec static add rule name=R policy=P filterlist=L filteraction=drop"});
+    EXPECT_TRUE(run_one("ipsec static set policy name=P assign=yes").ok);
+    const control::Reply reply =
+        run_one("ipsec static set filteraction name=drop action=negotiate");
+    EXPECT_FALSE(reply.ok);
+    EXPECT_EQ(reply.text.substr(0, 16), "ERR IPsec[05519]") << reply.text;
+    EXPECT_EQ(store->find_filter_action("drop")->action, config::Action::kBlock);
+}
+
+TEST_F(IkeCommandsTest, APolicyThatCannotNegotiateStaysOutOfForce) {
+    run({"ipsec static add filter filterlist=L srcaddr=any dstaddr=me",
+         "ipsec static add filteraction name=protect",
+         "ipsec static add policy name=Old assign=yes",
+         "ipsec static add policy name=P",
+         "ipsec static add rule name=R policy=P filterlist=L filteraction=protect"});
+    EXPECT_FALSE(run_one("ipsec static set policy name=P assign=yes").ok);
+    EXPECT_EQ((*store->assigned_policy())->name, "Old");
+    EXPECT_TRUE(dataplane.submitted.back()->rules.empty());
+}
+
 TEST_F(IkeCommandsTest, ChangedMainModePoliciesReachTheRulesInForce) {
     run({"ipsec dynamic add mmpolicy name=m mmsecmethods=3DES-SHA1-2",
          "ipsec dynamic add mmpolicy name=unused",
