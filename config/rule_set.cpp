@@ -178,7 +178,8 @@ class Compiler {
                  .spec = spec,
                  .description = filter.description,
                  .tunnel_endpoint = endpoint,
-                 .endpoint_is_me = endpoint_is_me});
+                 .endpoint_is_me = endpoint_is_me,
+                 .local_endpoint = std::nullopt});
         }
         return added;
     }

@@ -70,6 +70,8 @@ struct RuleSetFilter {
     std::string description;
     std::optional<IpAddress> tunnel_endpoint;  // of a tunnel rule, if it is known
     bool endpoint_is_me = false;               // it is one of HostView::me
+    // Of a tunnel rule to a peer: the address of ours at which the rule for the way back ends.
+    std::optional<IpAddress> local_endpoint;
 };
 
 struct RuleSetRule {

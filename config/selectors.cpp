@@ -47,8 +47,8 @@ bool negotiates(const RuleRow& row) {
 }  // namespace
 
 void assign_selectors(RuleSet& rule_set, RuleTags& tags) {
-    // Selectors of traffic as written towards a peer. The first row is the one that packets meet.
-    std::unordered_map<TunnelKey, RuleTag, TunnelKeyHash> outbound;
+    // Rows of traffic as written towards a peer. The first of equal ones is the one packets meet.
+    std::unordered_map<TunnelKey, const RuleRow*, TunnelKeyHash> outbound;
     for (RuleRow& row : rule_set.rows) {
         const RuleSetFilter& filter = rule_set.filters[row.filter];
         if (!negotiates(row) || filter.endpoint_is_me) {
@@ -57,7 +57,7 @@ void assign_selectors(RuleSet& rule_set, RuleTags& tags) {
         row.selector =
             tags.selector_of(key_of(row, rule_set.rules[filter.rule].tag, filter.filter));
         if (filter.tunnel_endpoint && !row.mirror) {
-            outbound.try_emplace(tunnel_key_of(row), row.selector);
+            outbound.try_emplace(tunnel_key_of(row), &row);
         }
     }
     for (RuleRow& row : rule_set.rows) {
@@ -68,10 +68,13 @@ void assign_selectors(RuleSet& rule_set, RuleTags& tags) {
         TunnelKey back = tunnel_key_of(row);
         back.traffic = back.traffic.exchanged();
         const auto pair = outbound.find(back);
-        row.selector =
-            pair != outbound.end()
-                ? pair->second
-                : tags.selector_of(key_of(row, rule_set.rules[filter.rule].tag, filter.filter));
+        if (pair == outbound.end()) {
+            row.selector =
+                tags.selector_of(key_of(row, rule_set.rules[filter.rule].tag, filter.filter));
+            continue;
+        }
+        row.selector = pair->second->selector;
+        rule_set.filters[pair->second->filter].local_endpoint = filter.tunnel_endpoint;
     }
 }
 

@@ -9,7 +9,8 @@
 namespace config {
 
 // Fills RuleRow::selector of the rows that negotiate. A row and its mirror share one, and so do the
-// two unmirrored rules of a tunnel (docs/decisions/0014). Rows are in their final order.
+// two unmirrored rules of a tunnel (docs/decisions/0014); the filter that protects learns its
+// RuleSetFilter::local_endpoint from the other. Rows are in their final order.
 void assign_selectors(RuleSet& rule_set, RuleTags& tags);
 
 }  // namespace config

@@ -188,6 +188,9 @@ void PacketService::handle(const dataplane::Event& event) {
         case EventKind::kUnresolved:
             agent_.unresolved(event.port, event.address, std::move(packet), now_, actions_);
             return;
+        case EventKind::kAcquire:
+            drop(std::move(packet), DropReason::kNegotiateNoSa);
+            return;
         case EventKind::kSoftExpired:
         case EventKind::kHardExpired:
         case EventKind::kAudit:

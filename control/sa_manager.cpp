@@ -299,11 +299,11 @@ void SaManager::handle(const dataplane::Event& event, const TscClock& clock) {
         log_.audit(fmt::format(
             "event=audit reason={} spi=0x{:08x} sequence={} source={} destination={} flow=0x{:05x}",
             dataplane::kDropReasons[static_cast<std::size_t>(event.reason)].token,
-            event.spi,
-            event.sequence,
+            event.detail.audit.spi,
+            event.detail.audit.sequence,
             event.source.to_string(),
             event.address.to_string(),
-            event.flow));
+            event.detail.audit.flow));
         return;
     }
     const auto found = entries_.find(event.sa);

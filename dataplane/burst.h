@@ -24,7 +24,8 @@ using Burst = PacketList<kBurst>;
 
 struct Turn {
     const Snapshot& snapshot;
-    std::uint64_t now;  // TSC
+    std::uint64_t now;      // TSC
+    bool released = false;  // its packets waited at control for SAs and may not wait again
 };
 
 }  // namespace dataplane

@@ -1,5 +1,6 @@
 // EventSink: a worker's side of its event ring. What does not fit is a counted drop if it was a
-// packet, and is said to the caller if it was a message.
+// packet, and is said to the caller if it was a message. The ring's last quarter is not for
+// ordinary traffic, so that IKE, neighbours and the ends of SAs are heard of under any load.
 #pragma once
 
 #include "dataplane/counters.h"

@@ -2,6 +2,7 @@
 // name, if any: whoever dequeues must free it or pass it on.
 #pragma once
 
+#include "config/sa_spec.h"
 #include "dataplane/drop_reason.h"
 #include "dataplane/packet.h"
 
@@ -13,9 +14,26 @@ enum class EventKind : std::uint8_t {
     kHostPacket,   // for this host: to the kernel through the TAP of `port`
     kNeighbor,     // ARP or neighbour discovery received on `port`
     kUnresolved,   // to be sent on `port`, next hop `address` has no link-layer address
+    kAcquire,      // to be protected, but there is no SA to `address`
     kSoftExpired,  // `sa` wants a successor; without packet
     kHardExpired,  // `sa` may not be used any more; without packet
     kAudit,        // an auditable event of RFC 4303 4 and RFC 4302 4; without packet
+};
+
+// What RFC 4303 3.4 wants logged of an auditable event, beside time and addresses. Host order.
+struct AuditDetail {
+    std::uint32_t spi = 0;
+    std::uint32_t sequence = 0;
+    std::uint32_t flow = 0;  // IPv6 flow label
+};
+// What wants the SA.
+struct AcquireDetail {
+    config::RuleTag selector;
+    config::RuleTag rule;
+};
+union EventDetail {
+    AuditDetail audit{};    // kAudit
+    AcquireDetail acquire;  // kAcquire
 };
 
 // worker -> control, one ring per worker. Says only what its kind needs.
@@ -25,12 +43,12 @@ struct alignas(RTE_CACHE_LINE_SIZE) Event {
     std::uint16_t port = kNoPort;
     SaHandle sa = kNoSa;
     rte_mbuf* mbuf = nullptr;
-    // kAudit: what RFC 4303 3.4 wants logged, beside the time. Host order.
-    std::uint32_t spi = 0;
-    std::uint32_t sequence = 0;
-    std::uint32_t flow = 0;       // IPv6 flow label
-    config::IpAddress address{};  // kUnresolved: next hop; kAudit: destination
-    config::IpAddress source{};   // kAudit
+    EventDetail detail{};
+    // kUnresolved: next hop; kAudit: destination; kAcquire: the other end of the SA
+    config::IpAddress address{};
+    // kAudit; kAcquire: our end, unspecified if no address of ours reaches the other one
+    config::IpAddress source{};
+    config::SaMode mode = config::SaMode::kTransport;  // kAcquire
 };
 static_assert(sizeof(Event) == RTE_CACHE_LINE_SIZE);
 
@@ -40,6 +58,8 @@ enum class InjectionKind : std::uint8_t {
     kUnreachable,  // a parsed packet whose next hop did not answer: its sender is told, it is
                    // dropped
     kHostOutput,   // an IP packet from the kernel, frame as read from the TAP of `port`
+    kReleased,     // came by kAcquire, `port` is its PacketMeta::in_port: begins again where it
+                   // began then, and is dropped if it is without SA once more
 };
 
 // control -> worker, one ring per worker

@@ -193,17 +193,18 @@ config::Result<std::unique_ptr<const FilterTable>> FilterTable::build(
 
 void FilterTable::add_rows(const config::RuleSet& rule_set,
                            std::span<const std::uint32_t> hit_slots) {
-    std::unordered_map<config::IpAddress, std::uint32_t> indices;
+    std::unordered_map<Endpoint, std::uint32_t, EndpointHash> indices;
     actions_.reserve(rule_set.rows.size());
     for (const config::RuleRow& row : rule_set.rows) {
         const config::RuleSetFilter& filter = rule_set.filters[row.filter];
         const config::RuleSetRule& rule = rule_set.rules[filter.rule];
         std::uint32_t endpoint = 0;
         if (filter.tunnel_endpoint) {
-            const auto [at, is_new] = indices.try_emplace(
-                *filter.tunnel_endpoint, static_cast<std::uint32_t>(endpoints_.size()));
+            const Endpoint ends{*filter.tunnel_endpoint, filter.local_endpoint};
+            const auto [at, is_new] =
+                indices.try_emplace(ends, static_cast<std::uint32_t>(endpoints_.size()));
             if (is_new) {
-                endpoints_.push_back(*filter.tunnel_endpoint);
+                endpoints_.push_back(ends);
             }
             endpoint = at->second;
         }
@@ -247,7 +248,7 @@ FilterEngine FilterTable::engine(Family family) const {
 
 std::size_t FilterTable::memory_bytes() const {
     return sizeof(FilterTable) + actions_.capacity() * sizeof(RowAction)
-           + endpoints_.capacity() * sizeof(config::IpAddress) + engines_->v4.memory_bytes()
+           + endpoints_.capacity() * sizeof(Endpoint) + engines_->v4.memory_bytes()
            + engines_->v6.memory_bytes();
 }
 

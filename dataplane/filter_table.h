@@ -6,8 +6,11 @@
 #include "config/rule_set.h"
 #include "dataplane/packet.h"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -37,7 +40,7 @@ struct RowAction {
     std::uint32_t hit_slot;  // index into the hit counters, stable across rebuilds of one filter
     config::RuleTag rule;
     config::RuleTag selector;
-    std::uint32_t endpoint;  // names it for FilterTable::endpoint(), if kRowHasEndpoint
+    std::uint32_t endpoint;  // names both ends for FilterTable, if kRowHasEndpoint
 };
 static_assert(sizeof(RowAction) == 20);
 
@@ -68,7 +71,12 @@ class FilterTable {
     [[nodiscard]] const RowAction& row(std::uint32_t index) const { return actions_[index]; }
     // Precondition: the row is of this table and has kRowHasEndpoint.
     [[nodiscard]] const config::IpAddress& endpoint(const RowAction& row) const {
-        return endpoints_[row.endpoint];
+        return endpoints_[row.endpoint].peer;
+    }
+    // Our end of that tunnel, where the rules name it.
+    [[nodiscard]] const std::optional<config::IpAddress>& local_endpoint(
+        const RowAction& row) const {
+        return endpoints_[row.endpoint].local;
     }
     [[nodiscard]] std::size_t rows() const { return actions_.size(); }
     [[nodiscard]] Exemptions exemptions() const { return exemptions_; }
@@ -77,13 +85,24 @@ class FilterTable {
 
   private:
     struct Engines;
+    struct Endpoint {
+        config::IpAddress peer;
+        std::optional<config::IpAddress> local;
+
+        friend bool operator==(const Endpoint&, const Endpoint&) = default;
+    };
+    struct EndpointHash {
+        std::size_t operator()(const Endpoint& endpoint) const noexcept {
+            return std::hash<config::IpAddress>{}(endpoint.peer);
+        }
+    };
 
     FilterTable();
 
     void add_rows(const config::RuleSet& rule_set, std::span<const std::uint32_t> hit_slots);
 
     std::vector<RowAction> actions_;
-    std::vector<config::IpAddress> endpoints_;  // distinct
+    std::vector<Endpoint> endpoints_;  // distinct
     std::unique_ptr<Engines> engines_;
     Exemptions exemptions_;
 };

@@ -40,9 +40,9 @@ void audit_drop(EventSink& events, const IpsecDrop& drop, DropReason reason, std
     event.reason = reason;
     event.port = meta.in_port;
     event.sa = drop.sa == nullptr ? kNoSa : drop.sa->handle;
-    event.spi = drop.spi;
-    event.sequence = static_cast<std::uint32_t>(drop.sequence);
-    event.flow = flow_label(drop.mbuf, meta);
+    event.detail.audit = {.spi = drop.spi,
+                          .sequence = static_cast<std::uint32_t>(drop.sequence),
+                          .flow = flow_label(drop.mbuf, meta)};
     event.address =
         config::IpAddress::from_bytes(meta.family, destination_address(drop.mbuf, meta));
     event.source = config::IpAddress::from_bytes(meta.family, source_address(drop.mbuf, meta));

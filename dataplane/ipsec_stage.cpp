@@ -26,11 +26,28 @@ std::uint16_t known_path_mtu(const Sa& sa, std::uint64_t now, std::uint16_t limi
     return known ? std::min(limit, path) : limit;
 }
 
+// An address of the port that packets to `peer` leave by; unspecified if there is none.
+config::IpAddress address_towards(const ForwardTable& routes,
+                                  const Topology& topology,
+                                  const config::IpAddress& peer) {
+    const Route& route = routes.lookup(peer.family, peer.bytes.data());
+    if (route.kind == RouteKind::kForward) {
+        for (const config::IpPrefix& own : topology.ports[route.port].addresses) {
+            if (own.address.family == peer.family
+                && own.address.is_link_local() == peer.is_link_local()) {
+                return own.address;
+            }
+        }
+    }
+    return {.family = peer.family};
+}
+
 }  // namespace
 
 IpsecStage::IpsecStage(const IpsecContext& context)
     : context_(context),
       drops_(context.counters),
+      acquires_(context.tsc_hz),
       inbound_(context.sas, context.counters, context.events),
       outbound_(context.ivs, context.counters, context.events) {}
 
@@ -192,7 +209,7 @@ void IpsecStage::protect_waiting(const Turn& turn) {
             mtu = sa != nullptr ? path_mtu(turn, each.mbuf, *sa) : std::uint16_t{0};
         }
         if (sa == nullptr) {
-            drops_.add(each.mbuf, DropReason::kNegotiateNoSa);
+            acquire(turn, each.mbuf, *each.row);
         } else if (meta.origin == Origin::kWire && !decrement_ttl(each.mbuf, meta)) {
             context_.egress.reject(
                 turn, each.mbuf, DropReason::kTtlExpired, IcmpError::kTimeExceeded, 0);
@@ -200,6 +217,35 @@ void IpsecStage::protect_waiting(const Turn& turn) {
             fit_and_queue(turn, each.mbuf, *sa, mtu);
         }
     }
+}
+
+// Control is asked for an SA, and holds the packet until there is one. It is as it came: TTL and
+// size are looked at when it comes again.
+void IpsecStage::acquire(const Turn& turn, rte_mbuf* mbuf, const RowAction& row) {
+    const PacketMeta& meta = meta_of(mbuf);
+    const FilterTable& filters = *turn.snapshot.filters;
+    const PeerKey key = peer_of(filters, row, mbuf);
+    const bool tunnel = key.mode == config::SaMode::kTunnel;
+    // Nobody negotiates with a group, and an error about an SA's packet would lose what says so.
+    const bool negotiable = meta.sa == kNoSa && (tunnel || !meta.to_group);
+    if (turn.released || !negotiable || !acquires_.allow(key, turn.now)) {
+        drops_.add(mbuf, DropReason::kNegotiateNoSa);
+        return;
+    }
+    Event event{.kind = EventKind::kAcquire,
+                .port = meta.in_port,
+                .mbuf = mbuf,
+                .detail = {.acquire = {.selector = row.selector, .rule = row.rule}},
+                .address = config::IpAddress::from_bytes(key.family, key.peer),
+                .mode = key.mode};
+    if (!tunnel) {
+        event.source = config::IpAddress::from_bytes(key.family, key.source);
+    } else if (filters.local_endpoint(row)) {
+        event.source = *filters.local_endpoint(row);
+    } else {
+        event.source = address_towards(*turn.snapshot.routes, context_.topology, event.address);
+    }
+    context_.events.raise(event);
 }
 
 // RFC 4301 8: what no longer fits once protected is cut before or afterwards, or its sender is

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "crypto/crypto_batch.h"
+#include "dataplane/acquire_limiter.h"
 #include "dataplane/burst.h"
 #include "dataplane/counters.h"
 #include "dataplane/egress.h"
@@ -61,6 +62,7 @@ class IpsecStage {
     [[nodiscard]] bool expect(const Turn& turn, rte_mbuf* mbuf, const RowAction& row);
     void protect(const Turn& turn, rte_mbuf* mbuf, const RowAction& row);
     void protect_waiting(const Turn& turn);
+    void acquire(const Turn& turn, rte_mbuf* mbuf, const RowAction& row);
     void fit_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa, std::uint16_t mtu);
     [[nodiscard]] std::uint16_t path_mtu(const Turn& turn,
                                          const rte_mbuf* mbuf,
@@ -72,6 +74,7 @@ class IpsecStage {
 
     IpsecContext context_;
     Drops drops_;
+    AcquireLimiter acquires_;
     std::size_t waiting_count_ = 0;
     std::array<Waiting, kBurst> waiting_{};
     std::array<crypto::CryptoJob, 2 * std::size_t{kBurst}> jobs_{};

@@ -81,7 +81,7 @@ void Pipeline::receive(const Snapshot& snapshot,
                        std::uint16_t port,
                        std::span<rte_mbuf* const> burst,
                        std::uint64_t now) {
-    const Turn turn{snapshot, now};
+    const Turn turn{snapshot, now, false};
     const PortInfo& info = context_.topology.ports[port];
     Burst packets;
     std::uint64_t bytes = 0;
@@ -106,8 +106,9 @@ void Pipeline::receive(const Snapshot& snapshot,
 void Pipeline::inject(const Snapshot& snapshot,
                       std::span<const Injection> burst,
                       std::uint64_t now) {
-    const Turn turn{snapshot, now};
+    const Turn turn{snapshot, now, false};
     Burst from_host;
+    Burst released;
     context_.counters.injected.add(burst.size());
     for (const Injection& injection : burst) {
         switch (injection.kind) {
@@ -131,11 +132,35 @@ void Pipeline::inject(const Snapshot& snapshot,
                 meta_of(injection.mbuf).sa = kNoSa;
                 from_host.add(injection.mbuf);
                 break;
+            case InjectionKind::kReleased:
+                released.add(injection.mbuf);
+                break;
         }
     }
+    release({snapshot, now, true}, released);
     journey(turn, from_host, {.mode = ParseMode::kHost, .mac = {}});
     report_errors(turn);
     assert(is_conserved());
+}
+
+// Each as it once came, which its meta data still says. Those that came alike go together.
+void Pipeline::release(const Turn& turn, Burst& packets) {
+    const std::span<rte_mbuf*> all = packets.all();
+    for (std::size_t i = 0; i < all.size();) {
+        const PacketMeta first = meta_of(all[i]);
+        Burst alike;
+        while (i < all.size() && meta_of(all[i]).origin == first.origin
+               && meta_of(all[i]).in_port == first.in_port
+               && meta_of(all[i]).reassembled == first.reassembled) {
+            alike.add(all[i++]);
+        }
+        const bool wire = first.origin == Origin::kWire;
+        journey(turn,
+                alike,
+                {.mode = wire ? ParseMode::kRouted : ParseMode::kHost,
+                 .mac = context_.topology.ports[first.in_port].mac,
+                 .reassembled = first.reassembled});
+    }
 }
 
 // The order of processing, for every packet that meets the filters. What is found inside ESP and AH
@@ -185,6 +210,7 @@ void Pipeline::parse_stage(Burst& burst, const Arrival& arrival) {
         rte_mbuf* mbuf = burst.items[i];
         switch (results[i].next) {
             case ParseNext::kIp:
+                meta_of(mbuf).reassembled = arrival.reassembled;
                 burst.add(mbuf);
                 break;
             case ParseNext::kNeighbor:
@@ -302,7 +328,9 @@ void Pipeline::verdict_stage(const Turn& turn, Burst& judged) {
         const PacketMeta& meta = meta_of(mbuf);
         if (meta.row != kNoRow) {
             const RowAction& row = turn.snapshot.filters->row(meta.row);
-            hits.add(row.hit_slot, rte_pktmbuf_pkt_len(mbuf));
+            if (!turn.released) {
+                hits.add(row.hit_slot, rte_pktmbuf_pkt_len(mbuf));
+            }
             if (ipsec_.apply(turn, mbuf, row)) {
                 judged.add(mbuf);
             }

@@ -72,10 +72,12 @@ class Pipeline {
     // How a burst came to be where it is.
     struct Arrival {
         ParseMode mode = ParseMode::kRouted;
-        config::MacAddress mac;  // of the port; kRouted only
-        std::size_t layer = 0;   // 0: as received; each ESP or AH that was undone adds one
+        config::MacAddress mac;    // of the port; kRouted only
+        std::size_t layer = 0;     // 0: as received; each ESP or AH that was undone adds one
+        bool reassembled = false;  // before it was parsed again
     };
 
+    void release(const Turn& turn, Burst& packets);
     // The journey and its stages, in order.
     void journey(const Turn& turn, Burst& burst, const Arrival& arrival);
     void parse_stage(Burst& burst, const Arrival& arrival);

@@ -1,16 +1,11 @@
 #include "dataplane/sa_table.h"
 
-#include "config/bytes.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
 #include <cassert>
-#include <cerrno>
 #include <cstring>
-#include <sys/random.h>
-#include <system_error>
 #include <utility>
 
 namespace dataplane {
@@ -19,15 +14,7 @@ namespace {
 using config::Error;
 using config::ErrorCode;
 using config::Family;
-using config::load;
 using config::SaDirection;
-
-// Folds the product of two words into one: every bit of either moves about half of the result's.
-std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
-    __extension__ using Wide = unsigned __int128;
-    const Wide product = Wide{a} * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
-}
 
 SpiKey spi_key_of(const Sa& sa) {
     return {sa.spi, sa.protocol, sa.family, sa.destination.data()};
@@ -69,9 +56,6 @@ SaTable::SaTable(std::uint32_t capacity, std::uint32_t first_use)
       by_peer_(std::make_unique<Chain[]>(capacity)),
       places_(std::make_unique<Place[]>(capacity)) {
     assert(std::has_single_bit(capacity) && capacity <= kMaxCapacity);
-    if (getrandom(seed_.data(), sizeof(seed_), 0) != sizeof(seed_)) {
-        throw std::system_error(errno, std::generic_category(), "getrandom");
-    }
     for (std::uint32_t place = 0; place < capacity; ++place) {
         places_[place].uses = first_use;
         free_.push_back(place);
@@ -239,22 +223,14 @@ void SaTable::unlink(Chain& chain, Sa& sa, Link next) {
     }
 }
 
-std::uint64_t SaTable::hash(std::uint64_t words, Family family, const std::uint8_t* address) const {
-    const bool ipv4 = family == Family::kIpv4;
-    const std::uint64_t begin = ipv4 ? load<std::uint32_t>(address) : load<std::uint64_t>(address);
-    const std::uint64_t end = ipv4 ? 0 : load<std::uint64_t>(address + 8);
-    // Folded once, numbers in sequence would lie in a lattice, for some seeds a narrow one.
-    return fold(fold(words ^ seed_[0], begin ^ seed_[1]) ^ seed_[2], end ^ seed_[3]);
-}
-
 SaTable::Chain& SaTable::chain_of(const SpiKey& key) const {
     const std::uint64_t words = std::uint64_t{static_cast<std::uint8_t>(key.protocol)} << 32U;
-    return by_spi_[hash(words | key.spi, key.family, key.destination) & mask_];
+    return by_spi_[hash_(words | key.spi, key.family, key.destination) & mask_];
 }
 
 SaTable::Chain& SaTable::chain_of(const PeerKey& key, config::RuleTag rule) const {
     const std::uint64_t words = std::uint64_t{static_cast<std::uint8_t>(key.mode)} << 32U;
-    return by_peer_[hash(words | rule, key.family, key.peer) & mask_];
+    return by_peer_[hash_(words | rule, key.family, key.peer) & mask_];
 }
 
 // --- looking up

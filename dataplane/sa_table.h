@@ -11,11 +11,11 @@
 #include "config/bytes.h"
 #include "config/result.h"
 #include "config/sa_spec.h"
+#include "dataplane/keyed_hash.h"
 #include "dataplane/packet.h"
 #include "dataplane/publication.h"
 #include "dataplane/sa.h"
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -143,9 +143,6 @@ class SaTable {
         std::vector<std::unique_ptr<Sa>> sas;
     };
 
-    [[nodiscard]] std::uint64_t hash(std::uint64_t words,
-                                     config::Family family,
-                                     const std::uint8_t* address) const;
     [[nodiscard]] Chain& chain_of(const SpiKey& key) const;
     // The chain of the key's SAs that are bound to `rule`.
     [[nodiscard]] Chain& chain_of(const PeerKey& key, config::RuleTag rule) const;
@@ -158,11 +155,10 @@ class SaTable {
     static void link(Chain& chain, Sa& sa, Link next);
     static void unlink(Chain& chain, Sa& sa, Link next);
 
-    std::uint32_t mask_;   // capacity - 1: selects a handle's place, and a hash's chain
-    unsigned place_bits_;  // of a handle; the use count is above
-    // Secret: a peer chooses the SPIs of our outbound SAs, and must not choose them into one chain.
-    std::array<std::uint64_t, 4> seed_{};
-    std::unique_ptr<Chain[]> by_spi_;   // through Sa::next_by_spi
+    std::uint32_t mask_;               // capacity - 1: selects a handle's place, and a hash's chain
+    unsigned place_bits_;              // of a handle; the use count is above
+    KeyedHash hash_;                   // a peer chooses the SPIs of our outbound SAs
+    std::unique_ptr<Chain[]> by_spi_;  // through Sa::next_by_spi
     std::unique_ptr<Chain[]> by_peer_;  // through Sa::next_by_peer: outbound, not within a bundle
     std::unique_ptr<Place[]> places_;
     std::deque<std::uint32_t> free_;  // places; the one free for longest first

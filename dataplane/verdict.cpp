@@ -23,19 +23,19 @@ constexpr std::array kLevels = {
     LevelRow{false, false},
 };
 
-// By the port at our end: a peer's port would let any sender choose to be exempt.
-bool is_ike(const PacketMeta& meta) {
-    const std::uint16_t ours =
-        meta.direction == Direction::kInbound ? meta.destination_port : meta.source_port;
-    return meta.protocol == kProtoUdp && (ours == kIkePort || ours == kNatTraversalPort);
-}
-
 bool is_kerberos(const PacketMeta& meta) {
     return (meta.protocol == kProtoTcp || meta.protocol == kProtoUdp)
            && (meta.source_port == kKerberosPort || meta.destination_port == kKerberosPort);
 }
 
 }  // namespace
+
+// By the port at our end: a peer's port would let any sender choose to be exempt.
+bool is_ike(const PacketMeta& meta) {
+    const std::uint16_t ours =
+        meta.direction == Direction::kInbound ? meta.destination_port : meta.source_port;
+    return meta.protocol == kProtoUdp && (ours == kIkePort || ours == kNatTraversalPort);
+}
 
 bool is_exempt(const PacketMeta& meta, Exemptions exemptions) {
     // RFC 4301 5.2 step 4: what came by an SA must match the rule that allows the SA.

@@ -16,6 +16,8 @@ namespace dataplane {
 // The packet is routed. Only traffic to or from this host is ever exempt, never transit, and
 // nothing that came by an SA.
 [[nodiscard]] bool is_exempt(const PacketMeta& meta, Exemptions exemptions);
+// UDP at our port 500 or 4500, which is exempt at every level.
+[[nodiscard]] bool is_ike(const PacketMeta& meta);
 
 [[nodiscard]] constexpr config::Action action_for(const RowAction& row, Direction direction) {
     switch (direction) {

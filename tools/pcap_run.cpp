@@ -299,6 +299,12 @@ class Replay {
             if (event.mbuf == nullptr) {
                 continue;  // an SA's expiry, or what its audit log would say
             }
+            if (event.kind == dataplane::EventKind::kAcquire) {
+                // Nobody negotiates here.
+                counters_.injected.add(1);
+                dataplane::Drops(counters_).add(event.mbuf, dataplane::DropReason::kNegotiateNoSa);
+                continue;
+            }
             const std::string name = event.kind == dataplane::EventKind::kHostPacket ? "host"
                                      : event.kind == dataplane::EventKind::kNeighbor ? "neighbor"
                                                                                      : "unresolved";

@@ -20,10 +20,12 @@ void require(bool holds) {
 
 void settle(PipelineHarness& net) {
     static_cast<void>(net.take_sent());
-    // What waits for a neighbour comes back as control would send it.
+    // What waits for a neighbour or an SA comes back as control would send it.
     for (const dataplane::Event& event : net.take_events()) {
         if (event.kind == dataplane::EventKind::kUnresolved) {
             net.inject(InjectionKind::kForward, event.port, event.mbuf);
+        } else if (event.kind == dataplane::EventKind::kAcquire) {
+            net.inject(InjectionKind::kReleased, event.port, event.mbuf);
         } else {
             rte_pktmbuf_free(event.mbuf);
         }

@@ -231,4 +231,24 @@ std::vector<Bytes> GatewayPair::take_host(PipelineHarness& from) {
     return frames;
 }
 
+std::vector<dataplane::Event> GatewayPair::take_acquires(PipelineHarness& from) {
+    std::vector<dataplane::Event> acquires;
+    for (const dataplane::Event& event : from.take_events()) {
+        if (event.kind == dataplane::EventKind::kAcquire) {
+            acquires.push_back(event);
+        } else {
+            rte_pktmbuf_free(event.mbuf);
+        }
+    }
+    return acquires;
+}
+
+std::size_t GatewayPair::discard_acquires(PipelineHarness& from) {
+    const std::vector<dataplane::Event> acquires = take_acquires(from);
+    for (const dataplane::Event& event : acquires) {
+        rte_pktmbuf_free(event.mbuf);
+    }
+    return acquires.size();
+}
+
 }  // namespace tests

@@ -87,6 +87,10 @@ class GatewayPair {
     [[nodiscard]] static std::vector<Bytes> take_lan(PipelineHarness& from);
     // Packets it has handed to its kernel. Other events are lost.
     [[nodiscard]] static std::vector<Bytes> take_host(PipelineHarness& from);
+    // Packets that wait for an SA. The caller frees or injects them; other events are lost.
+    [[nodiscard]] static std::vector<dataplane::Event> take_acquires(PipelineHarness& from);
+    // How many wait; they wait no longer.
+    [[nodiscard]] static std::size_t discard_acquires(PipelineHarness& from);
 
     PipelineHarness west;
     PipelineHarness east;

@@ -191,6 +191,16 @@ void PipelineHarness::inject(dataplane::InjectionKind kind,
     pipeline_->inject(snapshot_, burst, now);
 }
 
+void PipelineHarness::release(std::span<const dataplane::Event> events) {
+    std::vector<dataplane::Injection> burst(events.size());
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        burst[i].kind = dataplane::InjectionKind::kReleased;
+        burst[i].port = events[i].port;
+        burst[i].mbuf = events[i].mbuf;
+    }
+    pipeline_->inject(snapshot_, burst, now);
+}
+
 std::vector<Sent> PipelineHarness::take_sent() {
     std::vector<Sent> sent;
     for (std::uint16_t port = 0; port < topology_.ports.size(); ++port) {

@@ -78,6 +78,8 @@ class PipelineHarness {
     void receive(std::uint16_t port, const Bytes& frame) { receive(port, {&frame, 1}); }
     void inject(dataplane::InjectionKind kind, std::uint16_t port, const Bytes& frame);
     void inject(dataplane::InjectionKind kind, std::uint16_t port, rte_mbuf* mbuf);
+    // What waits at control for an SA comes back, in one burst.
+    void release(std::span<const dataplane::Event> events);
     // In one burst.
     void inject(dataplane::InjectionKind kind, std::uint16_t port, std::span<const Bytes> frames);
 

@@ -507,9 +507,9 @@ TEST_F(SaManagerTest, AuditLinesSayWhatTheRfcsWant) {
     Event event;
     event.kind = EventKind::kAudit;
     event.reason = dataplane::DropReason::kIcvMismatch;
-    event.spi = 0x1234;
-    event.sequence = 77;
-    event.flow = 0xABCDE;
+    event.detail.audit.spi = 0x1234;
+    event.detail.audit.sequence = 77;
+    event.detail.audit.flow = 0xABCDE;
     event.source = *IpAddress::parse("2001:db8::2");
     event.address = *IpAddress::parse("2001:db8::1");
     manager.handle(event, clock);
