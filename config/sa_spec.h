@@ -70,6 +70,10 @@ struct SaSpec {
     // The rule whose traffic it carries, or the selector; kAnyRule: of every rule whose mode and
     // end point fit.
     RuleTag rule = kAnyRule;
+    // A soft SA protects nothing: while there is no other SA for them, its packets leave in clear,
+    // counted, because the peer does not speak IKE. Outbound, without SPI, algorithms and keys;
+    // ends after some seconds at most.
+    bool soft = false;
 };
 
 }  // namespace config

@@ -60,7 +60,11 @@ void describe_identity(Listing& listing, const SaReport& sa) {
     const bool esp = sa.spec.protocol == config::IpsecProtocol::kEsp;
     const bool tunnel = sa.spec.mode == SaMode::kTunnel;
     const StateRow& state = kStates[static_cast<std::size_t>(sa.state)];
-    listing.number_as("SPI", "spi", spi_text(sa.spec.spi), sa.spec.spi);
+    if (sa.spec.soft) {
+        listing.null_as("SPI", "spi", "NONE");
+    } else {
+        listing.number_as("SPI", "spi", spi_text(sa.spec.spi), sa.spec.spi);
+    }
     listing.text_as("Direction",
                     "direction",
                     inbound ? "INBOUND" : "OUTBOUND",
@@ -69,8 +73,13 @@ void describe_identity(Listing& listing, const SaReport& sa) {
         "Mode", "mode", tunnel ? "TUNNEL" : "TRANSPORT", tunnel ? "tunnel" : "transport");
     listing.text("Source", "source", sa.spec.source.to_string());
     listing.text("Destination", "destination", sa.spec.destination.to_string());
-    listing.text({}, "protocol", esp ? "esp" : "ah");
-    listing.text("Method", "method", config::algorithms_text(sa.spec));
+    if (sa.spec.soft) {
+        listing.text({}, "protocol", "none");
+        listing.text_as("Method", "method", "SOFT (IN CLEAR)", "soft");
+    } else {
+        listing.text({}, "protocol", esp ? "esp" : "ah");
+        listing.text("Method", "method", config::algorithms_text(sa.spec));
+    }
     listing.text_as("State", "state", state.shown, state.token);
 }
 
@@ -82,7 +91,8 @@ std::string_view label_if(bool applies, std::string_view label) {
 void describe_options(Listing& listing, const SaReport& sa, const std::string& rule) {
     const SaSpec& spec = sa.spec;
     const bool inbound = spec.direction == SaDirection::kInbound;
-    const bool outer_header = !inbound && spec.mode == SaMode::kTunnel;
+    const bool real = !spec.soft;
+    const bool outer_header = real && !inbound && spec.mode == SaMode::kTunnel;
     if (sa.bundled_with) {
         listing.number_as(
             "Bundled With", "bundled_with", spi_text(*sa.bundled_with), *sa.bundled_with);
@@ -92,7 +102,7 @@ void describe_options(Listing& listing, const SaReport& sa, const std::string& r
     listing.text_or_none("Rule", "rule", rule);
     listing.text({}, "rule_guid", sa.rule.is_nil() ? std::string() : sa.rule.to_string());
     listing.number(label_if(inbound, "Replay Window"), "window", spec.replay_window);
-    listing.flag("Extended Sequence", "esn", spec.esn);
+    listing.flag(label_if(real, "Extended Sequence"), "esn", spec.esn);
     if (spec.encapsulation) {
         const config::UdpEncapsulation& udp = *spec.encapsulation;
         listing.text("UDP Encapsulation",
@@ -101,7 +111,7 @@ void describe_options(Listing& listing, const SaReport& sa, const std::string& r
         listing.number({}, "encap_source_port", udp.source_port);
         listing.number({}, "encap_destination_port", udp.destination_port);
     } else {
-        listing.null_as("UDP Encapsulation", "encap_source_port", "NO");
+        listing.null_as(label_if(real, "UDP Encapsulation"), "encap_source_port", "NO");
         listing.null_as({}, "encap_destination_port", {});
     }
     number_or_null(listing, label_if(outer_header, "DSCP"), "dscp", spec.dscp, "copy");
@@ -109,7 +119,7 @@ void describe_options(Listing& listing, const SaReport& sa, const std::string& r
         label_if(outer_header, "Don't Fragment"),
         "df",
         config::keyword_text(config::ValueType::kDfPolicy, static_cast<std::uint8_t>(spec.df)));
-    listing.text(label_if(!inbound, "Fragment"),
+    listing.text(label_if(real && !inbound, "Fragment"),
                  "fragment",
                  config::keyword_text(config::ValueType::kFragmentPolicy,
                                       static_cast<std::uint8_t>(spec.fragments)));
@@ -117,17 +127,22 @@ void describe_options(Listing& listing, const SaReport& sa, const std::string& r
 
 void describe_use(Listing& listing, const SaReport& sa) {
     const bool inbound = sa.spec.direction == SaDirection::kInbound;
+    const bool real = !sa.spec.soft;
     const config::SaLifetime& lifetime = sa.spec.lifetime;
     listing.number("Packets", "packets", sa.packets);
     listing.number("Bytes", "bytes", sa.bytes);
-    number_or_null(listing, "Byte Limit", "byte_limit", limit(lifetime.hard_bytes), "NONE");
+    number_or_null(
+        listing, label_if(real, "Byte Limit"), "byte_limit", limit(lifetime.hard_bytes), "NONE");
     number_or_null(listing, "Time Limit", "time_limit", limit(lifetime.hard_seconds), "NONE");
     number_or_null(listing, "Seconds Left", "seconds_left", sa.seconds_left, "NO LIMIT");
     number_or_null(
         listing, "Seconds Since Last Use", "idle_seconds", sa.idle_seconds, "NEVER USED");
-    listing.number("Sequence Number", "sequence", sa.sequence);
-    number_or_null(
-        listing, label_if(!inbound, "Path MTU"), "path_mtu", limit(sa.path_mtu), "NOT KNOWN");
+    listing.number(label_if(real, "Sequence Number"), "sequence", sa.sequence);
+    number_or_null(listing,
+                   label_if(real && !inbound, "Path MTU"),
+                   "path_mtu",
+                   limit(sa.path_mtu),
+                   "NOT KNOWN");
     listing.number(label_if(inbound, "Replayed"), "replayed", sa.replayed);
     listing.number(label_if(inbound, "Bad ICV"), "bad_icv", sa.bad_icv);
     listing.number(label_if(inbound, "Malformed"), "malformed", sa.malformed);
@@ -231,7 +246,7 @@ Result<void> select(const CommandContext& context,
     std::erase_if(sas, [&](const SaReport& sa) {
         return !source->contains(sa.spec.source) || !destination->contains(sa.spec.destination)
                || (protocol != config::kAnyProtocol
-                   && protocol != static_cast<std::uint8_t>(sa.spec.protocol));
+                   && (sa.spec.soft || protocol != static_cast<std::uint8_t>(sa.spec.protocol)));
     });
     return {};
 }

@@ -200,6 +200,7 @@ void describe_gateway(Listing& listing, const DataplaneReport& report) {
     listing.number("Packets protected", "protected", report.protected_packets);
     listing.number("Packets verified", "verified", report.verified_packets);
     listing.number("Accepted in clear", "accepted_clear", report.accepted_clear);
+    listing.number("Sent in clear", "sent_clear", report.sent_clear);
     listing.number("Packets dropped",
                    "dropped",
                    std::accumulate(report.drops.begin(), report.drops.end(), std::uint64_t{0}));

@@ -57,6 +57,7 @@ struct DataplaneReport {
     std::uint64_t protected_packets = 0;  // by ESP or AH; a bundle counts twice, as below
     std::uint64_t verified_packets = 0;
     std::uint64_t accepted_clear = 0;     // though protection was expected: inpass, soft
+    std::uint64_t sent_clear = 0;         // though protection was wanted: soft SAs
     std::uint64_t audits_suppressed = 0;  // auditable drops that the log does not show
     std::array<std::uint64_t, dataplane::kDropReasonCount> drops{};
     SaTotals sas;

@@ -42,6 +42,7 @@ void add(DataplaneReport& report, const dataplane::WorkerCounters& counters) {
     report.protected_packets += counters.protected_packets.read();
     report.verified_packets += counters.verified_packets.read();
     report.accepted_clear += counters.accepted_clear.read();
+    report.sent_clear += counters.sent_clear.read();
     report.audits_suppressed += counters.audits_suppressed.read();
 }
 

@@ -98,7 +98,7 @@ Result<void> SaManager::add(const SaRequest& request, const TscClock& clock) {
         }
         return added.error();
     }
-    gone_.added += outer == dataplane::kNoSa ? 1 : 2;
+    gone_.added += request.sas.sa.soft ? 0 : outer == dataplane::kNoSa ? 1 : 2;
     entries_[*added].limits = limits;
     wait_until(limits.soft, *added);
     wait_until(limits.hard, *added);
@@ -188,6 +188,7 @@ std::size_t SaManager::remove_one(SaHandle handle) {
         return 0;
     }
     const SaHandle partner = found->second.partner;
+    const bool soft = found->second.spec.soft;
     std::size_t removed = 0;
     for (const SaHandle half : {handle, partner}) {
         const Sa* sa = table_.find(half);
@@ -201,7 +202,7 @@ std::size_t SaManager::remove_one(SaHandle handle) {
     table_.remove(handle);
     forget(handle);
     forget(partner);
-    gone_.deleted += removed;
+    gone_.deleted += soft ? 0 : removed;
     unreclaimed_ += removed;
     return removed;
 }
@@ -436,9 +437,9 @@ SaReport SaManager::report(const Entry& entry, const Sa& sa, const TscClock& clo
     return report;
 }
 
-void SaManager::count(SaTotals& totals, const Entry& entry, const Sa& sa) const {
-    if (entry.outer) {
-        return;  // its packets are those of the ESP SA
+void SaManager::count(SaTotals& totals, const Entry& entry, const Sa& sa) {
+    if (entry.outer || entry.spec.soft) {
+        return;  // the packets of an outer one are those of the ESP SA
     }
     const std::uint64_t bytes = read(sa.bytes);
     const SaSpec& spec = entry.spec;
@@ -458,6 +459,9 @@ SaTotals SaManager::totals() const {
     SaTotals totals = gone_;
     for (const auto& [handle, entry] : entries_) {
         count(totals, entry, *table_.find(handle));
+        if (entry.spec.soft) {
+            continue;
+        }
         ++totals.active;
         totals.active_tunnels += entry.spec.mode == config::SaMode::kTunnel ? 1U : 0U;
     }

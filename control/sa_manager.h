@@ -75,7 +75,7 @@ struct SentReceived {
 };
 
 // Since the start; nothing but `active` and `active_tunnels` ever falls. Bytes are counted once per
-// packet, also in a bundle.
+// packet, also in a bundle. Soft SAs protect nothing and are not counted.
 struct SaTotals {
     std::uint64_t active = 0;
     std::uint64_t active_tunnels = 0;  // of these, in tunnel mode
@@ -180,7 +180,7 @@ class SaManager {
     void look_at_limits(dataplane::SaHandle handle, const dataplane::TscClock& clock);
     void soft_expired(const Entry& entry);
     void hard_expired(dataplane::SaHandle handle, const dataplane::TscClock& clock);
-    void count(SaTotals& totals, const Entry& entry, const dataplane::Sa& sa) const;
+    static void count(SaTotals& totals, const Entry& entry, const dataplane::Sa& sa);
     [[nodiscard]] SaReport report(const Entry& entry,
                                   const dataplane::Sa& sa,
                                   const dataplane::TscClock& clock) const;

@@ -49,6 +49,7 @@ struct alignas(RTE_CACHE_LINE_SIZE) WorkerCounters {
     Counter protected_packets;  // encrypted or authenticated on the way out
     Counter verified_packets;   // ... and on the way in, AH and ESP of a bundle each
     Counter accepted_clear;  // unprotected where protection is expected, let in by inpass or soft
+    Counter sent_clear;      // unprotected where protection is wanted, by a soft SA
     Counter exempted;        // packets no filter saw (default exemptions)
     Counter unmatched;       // permitted because no filter matched
     Counter turns;           // poll loop turns

@@ -200,6 +200,7 @@ void IpsecStage::protect_waiting(const Turn& turn) {
             }
         }
     }
+    soft_.clear();
     Sa* sa = nullptr;
     std::uint16_t mtu = 0;
     for (const Waiting& each : waiting) {
@@ -210,12 +211,40 @@ void IpsecStage::protect_waiting(const Turn& turn) {
         }
         if (sa == nullptr) {
             acquire(turn, each.mbuf, *each.row);
+        } else if (sa->soft) {
+            send_clear(turn, each.mbuf, *sa);
         } else if (meta.origin == Origin::kWire && !decrement_ttl(each.mbuf, meta)) {
             context_.egress.reject(
                 turn, each.mbuf, DropReason::kTtlExpired, IcmpError::kTimeExceeded, 0);
         } else {
             fit_and_queue(turn, each.mbuf, *sa, mtu);
         }
+    }
+    count_clear(turn);
+}
+
+// As if the rule permitted it; what an SA protected on its way here is never meant by that.
+void IpsecStage::send_clear(const Turn& turn, rte_mbuf* mbuf, Sa& sa) {
+    const PacketMeta& meta = meta_of(mbuf);
+    if (is_error_about_sa(meta)) {
+        refuse(turn, mbuf);
+        return;
+    }
+    if (is_expired(sa, turn.now)) {
+        sa.expired.fetch_add(1, std::memory_order_relaxed);
+        raise_expiry(context_.events, sa, turn.now);
+        drops_.add(mbuf, DropReason::kSaExpired);
+        return;
+    }
+    static_cast<void>(soft_.add(sa, meta.l3_length));
+    context_.egress.deliver(turn, mbuf);
+}
+
+void IpsecStage::count_clear(const Turn& turn) {
+    for (SaShare& share : soft_.shares()) {
+        share.count(turn.now);
+        raise_expiry(context_.events, *share.sa, turn.now);
+        context_.counters.sent_clear.add(share.packets);
     }
 }
 

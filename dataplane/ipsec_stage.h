@@ -13,6 +13,7 @@
 #include "dataplane/ipsec_inbound.h"
 #include "dataplane/ipsec_outbound.h"
 #include "dataplane/sa_table.h"
+#include "dataplane/sa_tally.h"
 #include "dataplane/topology.h"
 
 #include <array>
@@ -44,8 +45,8 @@ class IpsecStage {
     [[nodiscard]] bool apply(const Turn& turn, rte_mbuf* mbuf, const RowAction& row);
     // Drops a packet that no rule allows by the SA it came by.
     void refuse(const Turn& turn, rte_mbuf* mbuf);
-    // Takes everything that waits. Protected packets leave; what was inside the packets for this
-    // host goes to `inner`.
+    // Takes everything that waits. Protected packets leave, and those of soft SAs; what was inside
+    // the packets for this host goes to `inner`.
     void run(const Turn& turn, Burst& inner);
     // Looks at a packet that is about to be delivered, and drops nothing.
     void learn_path_mtu(const Turn& turn, const rte_mbuf* mbuf) const;
@@ -63,6 +64,8 @@ class IpsecStage {
     void protect(const Turn& turn, rte_mbuf* mbuf, const RowAction& row);
     void protect_waiting(const Turn& turn);
     void acquire(const Turn& turn, rte_mbuf* mbuf, const RowAction& row);
+    void send_clear(const Turn& turn, rte_mbuf* mbuf, Sa& sa);
+    void count_clear(const Turn& turn);
     void fit_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa, std::uint16_t mtu);
     [[nodiscard]] std::uint16_t path_mtu(const Turn& turn,
                                          const rte_mbuf* mbuf,
@@ -77,6 +80,7 @@ class IpsecStage {
     AcquireLimiter acquires_;
     std::size_t waiting_count_ = 0;
     std::array<Waiting, kBurst> waiting_{};
+    SaTally soft_;
     std::array<crypto::CryptoJob, 2 * std::size_t{kBurst}> jobs_{};
     IpsecInbound inbound_;
     IpsecOutbound outbound_;

@@ -157,7 +157,26 @@ config::Result<void> check_lifetime(const config::SaLifetime& lifetime) {
     return {};
 }
 
+// What it must not have would never be looked at, or would promise what it does not do.
+config::Result<void> check_soft(const SaSpec& spec) {
+    if (spec.direction != SaDirection::kOutbound || spec.spi != 0
+        || spec.cipher != config::Cipher::kNone || spec.hash != config::Hash::kNone
+        || spec.encapsulation || spec.source.family != spec.destination.family) {
+        return bad(
+            "A soft SA is outbound, between addresses of one family, and has neither SPI "
+            "nor algorithm nor encapsulation.");
+    }
+    if (spec.lifetime.hard_seconds == 0 || spec.lifetime.hard_bytes != 0
+        || spec.lifetime.soft_bytes != 0) {
+        return bad("A soft SA ends after some seconds; it has no limit of bytes.");
+    }
+    return check_lifetime(spec.lifetime);
+}
+
 config::Result<void> check(const SaSpec& spec) {
+    if (spec.soft) {
+        return check_soft(spec);
+    }
     for (config::Result<void> checked : {check_headers(spec),
                                          check_algorithms(spec),
                                          check_sequence(spec),
@@ -197,6 +216,7 @@ Sa::Sa(const config::SaSpec& spec, crypto::SaKeys expanded, const TscClock& cloc
       direction(spec.direction),
       source(spec.source.bytes),
       destination(spec.destination.bytes),
+      soft(spec.soft),
       esn(spec.esn),
       icv_bytes(expanded.icv_bytes()),
       iv_bytes(expanded.iv_bytes()),

@@ -70,6 +70,7 @@ struct Sa {
     std::array<std::uint8_t, 16> destination{};
 
     // --- How packets are changed. Immutable.
+    bool soft;  // not at all (config::SaSpec::soft)
     bool esn;
     // A bundle (RFC 4301 4.4.2.1 of its predecessor 2401): this ESP SA's packets lie within AH of
     // `outer`. Of the outer one: it never stands alone. writer: control, before it is in the table

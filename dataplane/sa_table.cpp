@@ -24,20 +24,33 @@ PeerKey peer_key_of(const Sa& sa) {
     return {.mode = sa.mode, .family = sa.family, .peer = sa.destination.data()};
 }
 
+bool found_by_spi(const Sa& sa) {
+    return !sa.soft;
+}
+
 bool found_by_peer(const Sa& sa) {
     return sa.direction == SaDirection::kOutbound && !sa.within_bundle;
 }
 
-// The first of the chain that fits the key and is bound to `rule`.
-Sa* walk(Sa* sa, const PeerKey& key, config::RuleTag rule) {
-    while (sa != nullptr
-           && !(sa->rule == rule && sa->mode == key.mode && sa->family == key.family
-                && same_address(key.family, sa->destination.data(), key.peer)
-                && (key.source == nullptr
-                    || same_address(key.family, sa->source.data(), key.source)))) {
+bool fits(const Sa& sa, const PeerKey& key, config::RuleTag rule) {
+    return sa.rule == rule && sa.mode == key.mode && sa.family == key.family
+           && same_address(key.family, sa.destination.data(), key.peer)
+           && (key.source == nullptr || same_address(key.family, sa.source.data(), key.source));
+}
+
+// The first of the chain that fits the key and is bound to `rule`. Soft SAs are passed over; the
+// first that fits is noted if none was before.
+Sa* walk(Sa* sa, const PeerKey& key, config::RuleTag rule, Sa*& soft) {
+    while (sa != nullptr) {
+        if (fits(*sa, key, rule)) {
+            if (!sa->soft) {
+                return sa;
+            }
+            soft = soft == nullptr ? sa : soft;
+        }
         sa = sa->next_by_peer.load(std::memory_order_acquire);
     }
-    return sa;
+    return nullptr;
 }
 
 std::string to_string(const Sa& sa) {
@@ -71,7 +84,7 @@ SaTable::~SaTable() {
 // --- adding and removing
 
 config::Result<void> SaTable::check(const Sa& sa, SaHandle outer) const {
-    if (find(spi_key_of(sa)) != nullptr) {
+    if (found_by_spi(sa) && find(spi_key_of(sa)) != nullptr) {
         return Error{ErrorCode::kSaExists, fmt::format("There is an {} already.", to_string(sa))};
     }
     if (free_.empty()) {
@@ -88,9 +101,9 @@ config::Result<void> SaTable::check(const Sa& sa, SaHandle outer) const {
         return Error{ErrorCode::kSaNotFound,
                      fmt::format("There is no SA for the {} to lie within.", to_string(sa))};
     }
-    if (sa.protocol != config::IpsecProtocol::kEsp || sa.within_bundle || !around->within_bundle
-        || around->direction != sa.direction || around->family != sa.family
-        || place_of(outer).inner != kNoSa) {
+    if (sa.protocol != config::IpsecProtocol::kEsp || sa.soft || sa.within_bundle
+        || !around->within_bundle || around->direction != sa.direction
+        || around->family != sa.family || place_of(outer).inner != kNoSa) {
         return Error{ErrorCode::kBadSa,
                      fmt::format("The {} cannot lie within the {}; expected an ESP SA and an AH SA "
                                  "of the same direction and family, made for a bundle and unused.",
@@ -114,7 +127,9 @@ config::Result<SaHandle> SaTable::add(std::unique_ptr<Sa> sa, SaHandle outer) {
     }
     Sa& visible = *sa.release();
     place.sa.store(&visible, std::memory_order_release);
-    link(chain_of(spi_key_of(visible)), visible, &Sa::next_by_spi);
+    if (found_by_spi(visible)) {
+        link(chain_of(spi_key_of(visible)), visible, &Sa::next_by_spi);
+    }
     if (found_by_peer(visible)) {
         link(chain_of(peer_key_of(visible), visible.rule), visible, &Sa::next_by_peer);
     }
@@ -163,7 +178,9 @@ void SaTable::leave_peers(Sa& sa) {
 
 void SaTable::take_out(Sa& sa) {
     leave_peers(sa);
-    unlink(chain_of(spi_key_of(sa)), sa, &Sa::next_by_spi);
+    if (found_by_spi(sa)) {
+        unlink(chain_of(spi_key_of(sa)), sa, &Sa::next_by_spi);
+    }
     Place& place = place_of(sa.handle);
     place.sa.store(nullptr, std::memory_order_release);
     place.inner = kNoSa;
@@ -291,17 +308,18 @@ Sa* SaTable::find(const PeerKey& key) const {
 }
 
 Sa* SaTable::find(const PeerKey& key, const Trail& trail) {
+    Sa* soft = nullptr;
     Sa* sa = nullptr;
     if (key.selector != config::kAnyRule) {
-        sa = walk(trail.chain_->load(std::memory_order_acquire), key, key.selector);
+        sa = walk(trail.chain_->load(std::memory_order_acquire), key, key.selector, soft);
     }
     if (sa == nullptr) {
-        sa = walk(trail.rule_->load(std::memory_order_acquire), key, key.rule);
+        sa = walk(trail.rule_->load(std::memory_order_acquire), key, key.rule, soft);
     }
     if (sa == nullptr) {
-        sa = walk(trail.any_rule_->load(std::memory_order_acquire), key, config::kAnyRule);
+        sa = walk(trail.any_rule_->load(std::memory_order_acquire), key, config::kAnyRule, soft);
     }
-    return sa;
+    return sa != nullptr ? sa : soft;
 }
 
 }  // namespace dataplane

@@ -77,7 +77,8 @@ class SaTable {
     // --- control, one thread at a time
 
     // Makes the SA visible. Of two outbound SAs for the same rule or selector, mode and peer the
-    // one added later is used; when it is removed, the earlier one again.
+    // one added later is used; when it is removed, the earlier one again. A soft one, which has no
+    // SPI to be found by, is used only where there is no other.
     //
     // A bundle: first the AH SA, which says within_bundle and for that reason is never found by
     // PeerKey, then with its handle as `outer` the one ESP SA that lies within it.
@@ -103,7 +104,8 @@ class SaTable {
 
     [[nodiscard]] Sa* find(SaHandle handle) const;
     [[nodiscard]] Sa* find(const SpiKey& key) const;
-    // The SA bound to the selector, else the one bound to the rule, else the one for any rule.
+    // The SA bound to the selector, else the one bound to the rule, else the one for any rule, else
+    // a soft one in the same order.
     [[nodiscard]] Sa* find(const PeerKey& key) const;
 
   private:

@@ -276,6 +276,49 @@ TEST_F(ControllerTest, ADynamicRuleIsNamedByItsGuid) {
     EXPECT_EQ(dataplane.sas()[0].spec.rule, dataplane.submitted.back()->rules.at(0).tag);
 }
 
+TEST_F(ControllerTest, ASoftSaIsListedAsOneThatProtectsNothing) {
+    config::SaSpec spec;
+    spec.source = config::IpAddress::v4(0x0A0000FE);
+    spec.destination = config::IpAddress::v4(0x0A000001);
+    spec.lifetime.hard_seconds = 900;
+    spec.soft = true;
+    ASSERT_TRUE(dataplane.sa_manager.add({{spec, std::nullopt}, {}, 7}, dataplane.clock));
+    const std::string list = run({"ipsec dynamic show qmsas"})[0].text;
+    EXPECT_EQ(list,
+              "\nSPI                     : NONE\n"
+              "Direction               : OUTBOUND\n"
+              "Mode                    : TRANSPORT\n"
+              "Source                  : 10.0.0.254\n"
+              "Destination             : 10.0.0.1\n"
+              "Method                  : SOFT (IN CLEAR)\n"
+              "State                   : ACTIVE\n"
+              "Rule                    : NONE\n"
+              "Packets                 : 0\n"
+              "Bytes                   : 0\n"
+              "Time Limit              : 900\n"
+              "Seconds Left            : 900\n"
+              "Seconds Since Last Use  : NEVER USED\n"
+              "Refused as Expired      : 0\n"
+              "\n"
+              "No. of SAs              : 1\n\n");
+    const std::string table = run({"ipsec dynamic show qmsas format=table"})[0].text;
+    EXPECT_NE(table.find("NONE\tOUTBOUND\tTRANSPORT\t10.0.0.254\t10.0.0.1\tSOFT (IN CLEAR)\tACTIVE"
+                         "\t0\t0\t900\n"),
+              std::string::npos)
+        << table;
+    control::Request request;
+    request.line = "ipsec dynamic show qmsas";
+    request.json = true;
+    std::string json;
+    controller->execute(session, {}, {request}, [&](auto replies) { json = replies[0].text; });
+    for (const char* expected : {"\"spi\":null", "\"protocol\":\"none\"", "\"method\":\"soft\""}) {
+        EXPECT_NE(json.find(expected), std::string::npos) << json;
+    }
+    EXPECT_NE(run({"ipsec dynamic show qmsas protocol=50"})[0].text.find("not available"),
+              std::string::npos);
+    EXPECT_EQ(dataplane.sa_manager.totals().active, 0U) << "it is no association";
+}
+
 TEST_F(ControllerTest, StatisticsComeFromSasAndDrops) {
     const auto drop = [&](dataplane::DropReason reason, std::uint64_t count) {
         dataplane.counters.drops[static_cast<std::size_t>(reason)] = count;

@@ -410,6 +410,28 @@ TEST_F(SaManagerChildTest, ARetiredSaGivesWayAndIsStillListed) {
     EXPECT_EQ(manager.remove_child(8), 2U);
 }
 
+TEST_F(SaManagerChildTest, ASoftSaIsAChildLikeOthersAndNoAssociation) {
+    SaSpec soft;
+    soft.source = kMe;
+    soft.destination = kPeer;
+    soft.soft = true;
+    for (const std::uint64_t child : {7U, 8U}) {
+        add(soft, child, {0, 0, 0, 100});
+    }
+    EXPECT_TRUE(outbound_to_peer()->soft);
+    EXPECT_TRUE(manager.reports(clock)[0].spec.soft);
+    outbound_to_peer()->packets = 5;
+    outbound_to_peer()->bytes = 500;
+    EXPECT_EQ(manager.use_of(8, clock).packets_out, 5U);
+    EXPECT_EQ(manager.remove_child(8), 1U);
+    EXPECT_EQ(table.size(), 1U);
+    run_for(101);
+    EXPECT_EQ(told, (std::vector<Told>{{7, SaExpiry::kHard}}));
+    EXPECT_EQ(manager.remove({}), 1U) << "by an operator who deletes all SAs";
+    const control::SaTotals totals = manager.totals();
+    EXPECT_EQ(totals.active + totals.added + totals.deleted + totals.transport.sent, 0U);
+}
+
 TEST_F(SaManagerChildTest, UseIsThatOfBothDirectionsAndOfABundleOnce) {
     SaRequest bundle = bundle_of(300, 301);
     bundle.child = 7;

@@ -278,6 +278,64 @@ TEST_F(GatewayPairTest, ALossyWireLosesPacketsAndNothingElse) {
     EXPECT_GT(net_.east.drops(DropReason::kIcvMismatch), 0U);
 }
 
+// Old and new SAs side by side: the receiver has the new one first, the sender changes over between
+// two bursts, and what is under way by the old one still arrives.
+TEST_F(GatewayPairTest, RekeyingLosesAndRefusesNothing) {
+    tunnel();
+    std::vector<Bytes> in_flight;
+    std::size_t sent = 0;
+    std::size_t arrived = 0;
+    const auto deliver = [&](std::size_t left) {
+        const auto end = in_flight.end() - static_cast<std::ptrdiff_t>(left);
+        net_.east.receive(kWan, std::vector(in_flight.begin(), end));
+        in_flight.erase(in_flight.begin(), end);
+        arrived += GatewayPair::take_lan(net_.east).size();
+    };
+    // Of eight packets; two bursts are under way.
+    const auto burst = [&] {
+        const std::vector<Bytes> frames(8, GatewayPair::from_west(Family::kV4, 40).bytes());
+        for (Bytes& frame : protect(frames)) {
+            in_flight.push_back(std::move(frame));
+        }
+        sent += frames.size();
+        deliver(std::min<std::size_t>(in_flight.size(), 16));
+    };
+    burst();
+    for (std::uint32_t spi = 0x2000; spi < 0x2014; ++spi) {
+        const SaEnds ends = make_sa(spi, SaMode::kTunnel, "192.0.2.1", "192.0.2.2");
+        const dataplane::SaHandle in = net_.east.add_sa(ends.inbound);
+        burst();
+        const dataplane::SaHandle out = net_.west.add_sa(ends.outbound);
+        burst();
+        // Both ends rekeyed at once: the later pair is one too many.
+        const SaEnds extra = make_sa(spi + 0x100, SaMode::kTunnel, "192.0.2.1", "192.0.2.2");
+        const dataplane::SaHandle extra_in = net_.east.add_sa(extra.inbound);
+        const dataplane::SaHandle extra_out = net_.west.add_sa(extra.outbound);
+        burst();
+        EXPECT_TRUE(net_.west.sas().retire(out_));
+        EXPECT_TRUE(net_.west.sas().retire(extra_out));
+        const std::uint64_t by_old = net_.west.sa(out_).packets + net_.west.sa(extra_out).packets;
+        const std::uint64_t by_new = net_.west.sa(out).packets;
+        burst();
+        burst();
+        burst();
+        EXPECT_EQ(net_.west.sa(out_).packets + net_.west.sa(extra_out).packets, by_old);
+        EXPECT_EQ(net_.west.sa(out).packets, by_new + 24);
+        for (const dataplane::SaHandle handle : {out_, extra_out}) {
+            EXPECT_TRUE(net_.west.sas().remove(handle));
+        }
+        for (const dataplane::SaHandle handle : {in_, extra_in}) {
+            EXPECT_TRUE(net_.east.sas().remove(handle));
+        }
+        out_ = out;
+        in_ = in;
+    }
+    deliver(0);
+    EXPECT_EQ(arrived, sent);
+    EXPECT_EQ(net_.west.all_drops(), 0U) << net_.west.drop_report();
+    EXPECT_EQ(net_.east.all_drops(), 0U) << net_.east.drop_report();
+}
+
 TEST_F(GatewayPairTest, ExtendedSequenceNumbersPassThe32BitBoundary) {
     tunnel(
         make_sa(0x1000, SaMode::kTunnel, "192.0.2.1", "192.0.2.2").change([](config::SaSpec& spec) {

@@ -82,6 +82,15 @@ void use_3des(SaSpec& spec, std::string_view parts) {
     spec.cipher_key = config::SecretBytes(key);
 }
 
+void use_soft(SaSpec& spec) {
+    const SaSpec ends = spec;
+    spec = SaSpec();
+    spec.source = ends.source;
+    spec.destination = ends.destination;
+    spec.lifetime.hard_seconds = 100;
+    spec.soft = true;
+}
+
 struct CreateRow {
     const char* name;
     std::function<void(SaSpec&)> change;
@@ -204,6 +213,55 @@ const CreateRow kCreateRows[] = {
          s.lifetime = {0, 0, 11, 10};
      },
      "soft limit of 11 seconds is beyond"},
+    {"Soft", use_soft},
+    {"SoftInbound",
+     [](SaSpec& s) {
+         use_soft(s);
+         s.direction = SaDirection::kInbound;
+     },
+     "A soft SA is outbound"},
+    {"SoftWithSpi",
+     [](SaSpec& s) {
+         use_soft(s);
+         s.spi = 256;
+     },
+     "neither SPI nor algorithm"},
+    {"SoftWithCipher",
+     [](SaSpec& s) {
+         use_soft(s);
+         s.cipher = Cipher::kAes128;
+     },
+     "neither SPI nor algorithm"},
+    {"SoftWithHash",
+     [](SaSpec& s) {
+         use_soft(s);
+         s.hash = Hash::kSha1;
+     },
+     "neither SPI nor algorithm"},
+    {"SoftInUdp",
+     [](SaSpec& s) {
+         use_soft(s);
+         s.encapsulation.emplace();
+     },
+     "nor encapsulation"},
+    {"SoftBetweenFamilies",
+     [](SaSpec& s) {
+         use_soft(s);
+         s.source = config::IpAddress::parse("2001:db8::1").value();
+     },
+     "addresses of one family"},
+    {"SoftForEver",
+     [](SaSpec& s) {
+         use_soft(s);
+         s.lifetime = {};
+     },
+     "ends after some seconds"},
+    {"SoftWithBytes",
+     [](SaSpec& s) {
+         use_soft(s);
+         s.lifetime.hard_bytes = 100;
+     },
+     "no limit of bytes"},
     {"SoftAlone",
      [](SaSpec& s) {
          s.lifetime = {11, 0, 11, 0};
