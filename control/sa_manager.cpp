@@ -257,6 +257,22 @@ void SaManager::retire_outbound(std::uint64_t child) {
     }
 }
 
+bool SaManager::move_peer(std::uint64_t child,
+                          const config::IpAddress& address,
+                          std::uint16_t port) {
+    bool moved = false;
+    for (const SaHandle handle : sas_of(child)) {
+        if (table_.move_peer(handle, address, port)) {
+            SaSpec& spec = entries_.at(handle).spec;
+            spec.destination = address;
+            spec.encapsulation->destination_port = port;
+            ++unreclaimed_;
+            moved = true;
+        }
+    }
+    return moved;
+}
+
 ike::ChildUse SaManager::use_of(std::uint64_t child, const TscClock& clock) const {
     ike::ChildUse use;
     for (const SaHandle handle : sas_of(child)) {

@@ -129,6 +129,9 @@ class SaManager {
     std::size_t remove_child(std::uint64_t child);
     // Packets take other SAs from now on; what comes by the inbound one is still good.
     void retire_outbound(std::uint64_t child);
+    // The peer is behind a NAT and reached at another port, in tunnel mode also at another address
+    // now. False: the child has no SA that can follow, and must be negotiated anew.
+    bool move_peer(std::uint64_t child, const config::IpAddress& address, std::uint16_t port);
     // Zeros if there is none.
     [[nodiscard]] ike::ChildUse use_of(std::uint64_t child, const dataplane::TscClock& clock) const;
 

@@ -162,9 +162,10 @@ void describe(PacketMeta& meta, const Sa& sa, const Shape& shape, std::uint32_t 
     meta.protocol = outermost_protocol(sa);
     meta.l4_offset = static_cast<std::uint16_t>(meta.l3_offset + shape.header);
     meta.l3_length = static_cast<std::uint16_t>(length);
-    meta.source_port = sa.encapsulation ? sa.encapsulation->source_port : std::uint16_t{0};
-    meta.destination_port =
-        sa.encapsulation ? sa.encapsulation->destination_port : std::uint16_t{0};
+    const config::UdpEncapsulation ports =
+        sa.encapsulation ? udp_ports(sa) : config::UdpEncapsulation{0, 0};
+    meta.source_port = ports.source_port;
+    meta.destination_port = ports.destination_port;
 }
 
 // Writes the headers in front of the ESP or AH header, into the gap made for them; says what its
@@ -190,7 +191,7 @@ std::uint8_t write_headers(const IpsecWork& work,
         set_upper(ip, shape, outermost_protocol(sa), length);
     }
     if (sa.encapsulation) {
-        write_udp_header(ip + shape.header, *sa.encapsulation, length - shape.header);
+        write_udp_header(ip + shape.header, udp_ports(sa), length - shape.header);
     }
     return next_header;
 }

@@ -311,7 +311,7 @@ void IpsecStage::fit_and_queue(const Turn& turn, rte_mbuf* mbuf, Sa& sa, std::ui
 std::uint16_t IpsecStage::path_mtu(const Turn& turn, const rte_mbuf* mbuf, const Sa& sa) const {
     std::uint16_t port = meta_of(mbuf).out_port;
     if (sa.mode == config::SaMode::kTunnel) {
-        const Route& route = turn.snapshot.routes->lookup(sa.family, sa.destination.data());
+        const Route& route = turn.snapshot.routes->lookup(sa.family, peer_address(sa));
         port = route.kind == RouteKind::kForward ? route.port : port;
     }
     const std::uint16_t link = context_.topology.ports[port].mtu;

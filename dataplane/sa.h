@@ -33,6 +33,12 @@ struct TscClock {
     std::uint64_t hz = 1;
 };
 
+// RFC 3948: where the packets of an SA go whose peer is behind a NAT that has changed its mapping.
+struct SaPeer {
+    std::array<std::uint8_t, 16> address{};  // as Sa::destination
+    std::uint16_t port = 0;
+};
+
 // writer: workers, by fetch_add; readers: control; order: relaxed
 using SharedCounter = std::atomic<std::uint64_t>;
 
@@ -45,7 +51,7 @@ struct Sa {
     Sa(const config::SaSpec& spec, crypto::SaKeys expanded, const TscClock& clock);
     Sa(const Sa&) = delete;
     Sa& operator=(const Sa&) = delete;
-    ~Sa() = default;
+    ~Sa() { delete moved_to.load(std::memory_order_relaxed); }
 
     // Brings in what looking the Sa up and changing a packet by it read. A pointer that is not good
     // to be followed yet is good enough for this.
@@ -83,6 +89,10 @@ struct Sa {
     config::FragmentPolicy fragments;
     std::optional<std::uint8_t> dscp;
     std::optional<config::UdpEncapsulation> encapsulation;
+    // Instead of `destination` and its port; nullptr: the peer did not move. The Sa is found by
+    // what it was made for all the same: a rule names its end point once and for all. writer:
+    // control, through SaTable; readers: workers; order: release / acquire
+    std::atomic<const SaPeer*> moved_to{nullptr};
     Sa* outer = nullptr;
     // Counter modes: the IV is this plus the sequence number. Random, so that a key that an
     // operator installs twice does not repeat its IVs (RFC 4106 3.1, RFC 3686 3.1).
@@ -111,6 +121,20 @@ struct Sa {
     SharedCounter malformed{0};        // lengths, padding, next header
     SharedCounter policy_mismatch{0};  // verified, but no rule allows it through this SA
 };
+
+// Where packets of an outbound SA go.
+[[nodiscard]] inline const std::uint8_t* peer_address(const Sa& sa) {
+    const SaPeer* const moved = sa.moved_to.load(std::memory_order_acquire);
+    return moved == nullptr ? sa.destination.data() : moved->address.data();
+}
+// The ports of an SA that has encapsulation.
+[[nodiscard]] inline config::UdpEncapsulation udp_ports(const Sa& sa) {
+    config::UdpEncapsulation ports = *sa.encapsulation;
+    if (const SaPeer* const moved = sa.moved_to.load(std::memory_order_acquire)) {
+        ports.destination_port = moved->port;
+    }
+    return ports;
+}
 
 // Numbers for a burst's packets of one outbound SA: taken once per SA and burst, given out in
 // order. Any number of workers; no two packets get the same one.

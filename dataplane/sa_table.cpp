@@ -153,6 +153,21 @@ bool SaTable::retire(SaHandle handle) {
     return true;
 }
 
+bool SaTable::move_peer(SaHandle handle, const config::IpAddress& address, std::uint16_t port) {
+    Sa* const sa = find(handle);
+    if (sa == nullptr || sa->direction != SaDirection::kOutbound || !sa->encapsulation
+        || sa->family != address.family
+        || (sa->mode == config::SaMode::kTransport && sa->destination != address.bytes)) {
+        return false;
+    }
+    auto peer = std::make_unique<const SaPeer>(SaPeer{address.bytes, port});
+    if (const SaPeer* before = sa->moved_to.exchange(peer.release(), std::memory_order_acq_rel)) {
+        replaced_.emplace_back(before);
+    }
+    sa->path_mtu_until.store(0, std::memory_order_relaxed);  // of another path
+    return true;
+}
+
 bool SaTable::remove(SaHandle handle) {
     Sa* const sa = find(handle);
     if (sa == nullptr) {
@@ -196,15 +211,16 @@ void SaTable::take_out(Sa& sa) {
 }
 
 std::size_t SaTable::reclaim(const Publication& publication) {
-    if (!removed_.empty()) {
-        in_grace_.push_back({publication.begin_grace(), std::exchange(removed_, {})});
+    if (!removed_.empty() || !replaced_.empty()) {
+        in_grace_.push_back(
+            {publication.begin_grace(), std::exchange(removed_, {}), std::exchange(replaced_, {})});
     }
     while (!in_grace_.empty() && publication.is_over(in_grace_.front().grace)) {
         in_grace_.pop_front();
     }
     std::size_t waiting = 0;
     for (const InGrace& together : in_grace_) {
-        waiting += together.sas.size();
+        waiting += together.sas.size() + together.peers.size();
     }
     return waiting;
 }

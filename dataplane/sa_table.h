@@ -90,11 +90,15 @@ class SaTable {
     // is found as before, for errors about packets that are under way, until remove(). There is no
     // way back. Of a bundle either half may be named. False: there is no such outbound SA.
     bool retire(SaHandle handle);
+    // Sends the packets of an outbound SA with UDP encapsulation there from now on; numbers, keys
+    // and counts go on. It is found as before. False: there is no such SA, or in transport mode,
+    // where packets say themselves where they go, `address` is another one.
+    bool move_peer(SaHandle handle, const config::IpAddress& address, std::uint16_t port);
     // Makes it invisible for new packets. The SAs of a bundle go together, whichever is named.
     // False: there is none.
     bool remove(SaHandle handle);
-    // Frees what was removed and no worker uses any more; how many SAs still wait. `publication` is
-    // the one whose readers look up here.
+    // Frees what was removed or replaced and no worker uses any more; how much still waits.
+    // `publication` is the one whose readers look up here.
     std::size_t reclaim(const Publication& publication);
     [[nodiscard]] std::size_t size() const { return size_; }
     // In the order of their places. The pointers are valid until the next reclaim().
@@ -143,6 +147,7 @@ class SaTable {
     struct InGrace {
         std::uint64_t grace = 0;
         std::vector<std::unique_ptr<Sa>> sas;
+        std::vector<std::unique_ptr<const SaPeer>> peers;
     };
 
     [[nodiscard]] Chain& chain_of(const SpiKey& key) const;
@@ -165,8 +170,10 @@ class SaTable {
     std::unique_ptr<Place[]> places_;
     std::deque<std::uint32_t> free_;  // places; the one free for longest first
     std::size_t size_ = 0;
-    std::vector<std::unique_ptr<Sa>> removed_;  // their grace period has not begun
-    std::deque<InGrace> in_grace_;              // oldest first
+    // Their grace period has not begun.
+    std::vector<std::unique_ptr<Sa>> removed_;
+    std::vector<std::unique_ptr<const SaPeer>> replaced_;
+    std::deque<InGrace> in_grace_;  // oldest first
 };
 
 }  // namespace dataplane

@@ -83,7 +83,7 @@ void write_ipv4(std::uint8_t* ip,
     const be16 fragment(dont_fragment ? kIpv4DontFragment : std::uint16_t{0});
     const be16 ttl_protocol(static_cast<std::uint16_t>(kHopLimit << 8U | header.protocol));
     const auto source = load<std::uint32_t>(sa.source.data());
-    const auto destination = load<std::uint32_t>(sa.destination.data());
+    const auto destination = load<std::uint32_t>(peer_address(sa));
     // Summed up before it is written: read back in wide pieces, the narrow stores would stall. RFC
     // 1071 2(C): words of 32 bits give the same sum.
     const std::uint64_t sum = std::uint64_t{version_tos.raw()} + length.raw() + identification.raw()
@@ -105,7 +105,7 @@ void write_ipv6(std::uint8_t* ip, const Sa& sa, const TunnelHeader& header, std:
     ip[kIpv6NextHeader] = header.protocol;
     ip[kIpv6HopLimit] = kHopLimit;
     std::memcpy(ip + kIpv6Source, sa.source.data(), 16);
-    std::memcpy(ip + kIpv6Destination, sa.destination.data(), 16);
+    std::memcpy(ip + kIpv6Destination, peer_address(sa), 16);
 }
 
 }  // namespace

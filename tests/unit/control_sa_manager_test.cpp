@@ -410,6 +410,28 @@ TEST_F(SaManagerChildTest, ARetiredSaGivesWayAndIsStillListed) {
     EXPECT_EQ(manager.remove_child(8), 2U);
 }
 
+TEST_F(SaManagerChildTest, AChildInUdpFollowsItsPeer) {
+    for (const SaMode mode : {SaMode::kTransport, SaMode::kTunnel}) {
+        for (SaSpec spec : {spec_of(300), spec_of(301, SaDirection::kInbound)}) {
+            spec.encapsulation.emplace();
+            spec.mode = mode;
+            add(spec, 7);
+        }
+        EXPECT_TRUE(manager.move_peer(7, kPeer, 40001));
+        EXPECT_TRUE(manager.move_peer(7, kPeer, 40002));
+        EXPECT_TRUE(manager.next_tick(clock)) << "to free where it was before";
+        const SaReport report = manager.reports(clock)[0];
+        EXPECT_EQ(report.spec.encapsulation->destination_port, 40002);
+        EXPECT_EQ(dataplane::udp_ports(*find(spec_of(300))).destination_port, 40002);
+        const IpAddress elsewhere = IpAddress::v4(0xC6336402);
+        EXPECT_EQ(manager.move_peer(7, elsewhere, 40002), mode == SaMode::kTunnel);
+        EXPECT_EQ(manager.reports(clock)[0].spec.destination,
+                  mode == SaMode::kTunnel ? elsewhere : kPeer);
+        EXPECT_EQ(manager.remove_child(7), 2U);
+    }
+    EXPECT_FALSE(manager.move_peer(7, kPeer, 40001));
+}
+
 TEST_F(SaManagerChildTest, ASoftSaIsAChildLikeOthersAndNoAssociation) {
     SaSpec soft;
     soft.source = kMe;

@@ -336,6 +336,43 @@ TEST_F(GatewayPairTest, RekeyingLosesAndRefusesNothing) {
     EXPECT_EQ(net_.east.all_drops(), 0U) << net_.east.drop_report();
 }
 
+TEST_F(GatewayPairTest, ATunnelInUdpFollowsItsPeerWithoutLosingANumber) {
+    tunnel(
+        make_sa(0x1000, SaMode::kTunnel, "192.0.2.1", "192.0.2.2").change([](config::SaSpec& spec) {
+            spec.encapsulation.emplace();
+        }));
+    const auto port_of = [](const Bytes& frame) { return frame[36] * 256U + frame[37]; };
+    const std::vector<Bytes> frames{GatewayPair::from_west(Family::kV4, 20).bytes()};
+    std::vector<Bytes> wire = protect(frames);
+    ASSERT_EQ(wire.size(), 1U);
+    EXPECT_EQ(port_of(wire[0]), 4500U);
+    const auto east = tests::address("192.0.2.2");
+    EXPECT_TRUE(net_.west.sas().move_peer(out_, east, 40001));
+    wire = protect(frames);
+    ASSERT_EQ(wire.size(), 1U);
+    EXPECT_EQ(port_of(wire[0]), 40001U);
+    EXPECT_EQ(wire[0][14 + 20 + 8 + 7], 2U) << "the sequence number";
+    // A NAT in front of east makes it 4500 again.
+    wire[0][36] = 4500 / 256;
+    wire[0][37] = 4500 % 256;
+    net_.east.receive(kWan, wire);
+    EXPECT_EQ(GatewayPair::take_lan(net_.east).size(), 1U) << net_.east.drop_report();
+    // Another address: the packet waits for that neighbour.
+    EXPECT_TRUE(net_.west.sas().move_peer(out_, tests::address("192.0.2.9"), 40002));
+    EXPECT_TRUE(protect(frames).empty());
+    std::vector<dataplane::Event> events = net_.west.take_events();
+    ASSERT_EQ(events.size(), 1U);
+    EXPECT_EQ(events[0].kind, dataplane::EventKind::kUnresolved);
+    EXPECT_EQ(events[0].address, tests::address("192.0.2.9"));
+    const Bytes waiting = tests::FakePool::bytes_of(events[0].mbuf);
+    rte_pktmbuf_free(events[0].mbuf);
+    EXPECT_EQ(port_of(waiting), 40002U);
+    const Bytes header(waiting.begin() + 14, waiting.begin() + 34);
+    EXPECT_EQ(tests::internet_checksum(header), 0U);
+    EXPECT_EQ(waiting[14 + 19], 9U);
+    EXPECT_EQ(waiting[14 + 20 + 8 + 7], 3U);
+}
+
 TEST_F(GatewayPairTest, ExtendedSequenceNumbersPassThe32BitBoundary) {
     tunnel(
         make_sa(0x1000, SaMode::kTunnel, "192.0.2.1", "192.0.2.2").change([](config::SaSpec& spec) {

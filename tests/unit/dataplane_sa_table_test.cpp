@@ -313,6 +313,67 @@ TEST(SaTableRetire, ThePlaceOfARetiredSaForgetsIt) {
     }
 }
 
+// --- moved
+
+TEST(SaTableMove, OnlyAnOutboundSaInUdpToAnAddressThatItsModeAllows) {
+    SaTable table(16);
+    const auto in_udp = [](SaSpec spec, SaMode mode) {
+        spec.encapsulation.emplace();
+        spec.mode = mode;
+        return spec;
+    };
+    const SaHandle plain = added(table, outbound(0x100));
+    const SaHandle in = added(table, inbound(in_udp(outbound(0x101), SaMode::kTunnel)));
+    const SaHandle tunnel = added(table, in_udp(outbound(0x102), SaMode::kTunnel));
+    const SaHandle transport = added(table, in_udp(outbound(0x103), SaMode::kTransport));
+    struct Row {
+        const char* name;
+        SaHandle handle;
+        IpAddress address;
+        bool moves;
+    };
+    for (const Row& row : {Row{"not in UDP", plain, kPeer, false},
+                           Row{"inbound", in, kOther, false},
+                           Row{"none", kNoSa, kPeer, false},
+                           Row{"another family", tunnel, kPeer6, false},
+                           Row{"transport, another address", transport, kOther, false},
+                           Row{"transport, another port", transport, kPeer, true},
+                           Row{"tunnel, another address", tunnel, kOther, true},
+                           Row{"tunnel, back again", tunnel, kPeer, true}}) {
+        EXPECT_EQ(table.move_peer(row.handle, row.address, 40001), row.moves) << row.name;
+        if (row.moves) {
+            const Sa& sa = *table.find(row.handle);
+            EXPECT_TRUE(dataplane::same_address(
+                sa.family, dataplane::peer_address(sa), row.address.bytes.data()))
+                << row.name;
+            EXPECT_EQ(dataplane::udp_ports(sa).destination_port, 40001) << row.name;
+            EXPECT_EQ(dataplane::udp_ports(sa).source_port, 4500) << row.name;
+            EXPECT_EQ(table.find(by_spi(sa.spi, kPeer)), &sa) << "found as before";
+        }
+    }
+    EXPECT_EQ(spi_of(table, by_peer(config::kAnyRule, kPeer, SaMode::kTunnel)), 0x102U);
+}
+
+TEST(SaTableMove, WhereItWasBeforeIsKeptUntilEveryReaderIsQuiescent) {
+    Publication publication(1);
+    Publication::Reader reader(publication, 0);
+    reader.online();
+    SaTable table(4);
+    SaSpec spec = outbound(0x100);
+    spec.encapsulation.emplace();
+    const SaHandle handle = added(table, spec);
+    EXPECT_TRUE(table.move_peer(handle, kPeer, 1));
+    EXPECT_EQ(table.reclaim(publication), 0U) << "it did not move before";
+    const dataplane::SaPeer* const held = table.find(handle)->moved_to;
+    EXPECT_TRUE(table.move_peer(handle, kPeer, 2));
+    EXPECT_EQ(table.reclaim(publication), 1U);
+    EXPECT_EQ(held->port, 1) << "still ours";
+    reader.quiescent();
+    EXPECT_EQ(table.reclaim(publication), 0U);
+    EXPECT_TRUE(table.move_peer(handle, kPeer, 3));
+    // AddressSanitizer sees what is left.
+}
+
 // --- handles
 
 TEST(SaTableHandle, NoSaIsNeverFoundNorRemoved) {
@@ -671,6 +732,9 @@ void look_up_all(const SaTable& table, const std::vector<SaHandle>& stable) {
         ASSERT_NE(sa, nullptr);
         ASSERT_EQ(sa->spi, 0x1000 + i);
         ASSERT_EQ(table.find(stable[i]), sa);
+        ASSERT_TRUE(
+            dataplane::same_address(sa->family, dataplane::peer_address(*sa), kPeer.bytes.data()));
+        ASSERT_NE(dataplane::udp_ports(*sa).destination_port, 0);
         // A rekeyed rule always has an SA: the stable one or a later one.
         const Sa* const current = table.find(by_peer(1 + i));
         ASSERT_NE(current, nullptr);
@@ -694,7 +758,9 @@ TEST(SaTableThreads, ReadersFindWhatStaysWhileOthersComeAndGo) {
     SaTable table(128);
     std::vector<SaHandle> stable;
     for (std::uint32_t i = 0; i < kStable; ++i) {
-        stable.push_back(added(table, for_rule(0x1000 + i, 1 + i)));
+        SaSpec spec = for_rule(0x1000 + i, 1 + i);
+        spec.encapsulation.emplace();
+        stable.push_back(added(table, spec));
     }
     std::atomic<bool> stop{false};
     std::atomic<unsigned> turning{0};
@@ -724,6 +790,7 @@ TEST(SaTableThreads, ReadersFindWhatStaysWhileOthersComeAndGo) {
         if (const SaHandle older = passing[(which + 7) % kPassing]; older != kNoSa) {
             EXPECT_TRUE(table.retire(older));
         }
+        EXPECT_TRUE(table.move_peer(stable[i % kStable], kPeer, static_cast<std::uint16_t>(1 + i)));
         passing[which] = added(table, for_rule(0x2000 + which, 1 + which % kStable));
         table.reclaim(publication);
     }
