@@ -65,6 +65,9 @@ void act_on_error(Core& core, IsakmpSa& sa, const Notification& notification) {
         fmt::format("the peer says {}",
                     name.empty() ? fmt::format("error {}", notification.type) : std::string(name));
     core.log("{} -> {}", name_of(sa), text);
+    if (is(notification, NotifyType::kInvalidSpi)) {
+        return;  // of packets, not of a negotiation
+    }
     if (QuickMode* quick = quick_mode_of(sa, notification)) {
         fail_quick_mode(core, sa, *quick, text);
     }

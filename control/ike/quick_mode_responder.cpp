@@ -118,25 +118,33 @@ bool fits(const IsakmpSa& sa,
         theirs.pfs_group == 0
         || std::ranges::find(config::kDhGroups, theirs.pfs_group, &config::DhGroupRow::ike_group)
                != config::kDhGroups.end();
-    return algorithms && theirs.mode == quick.mode && theirs.udp_encapsulated == sa.behind_nat()
+    return algorithms && theirs.mode == quick.mode
+           && (!theirs.udp_encapsulated || sa.nat_traversal != NatTraversal::kNone)
            && (group == 0 ? known : theirs.pfs_group == group)
            && (!theirs.esn || has_icv(theirs.offer));
 }
 
-// Our order decides, among what the peer offers.
+// Our order decides, among what the peer offers. Whether ESP needs UDP is the initiator's to say:
+// of NAT discovery nothing is authenticated, so what each end found may differ.
 const Phase2Transform* choose(const IsakmpSa& sa,
                               const QuickMode& quick,
                               const std::vector<Phase2Transform>& transforms,
                               config::QmOffer& offer) {
     for (const config::QmOffer& ours : quick.terms->quick_mode.offers) {
-        const auto found = std::ranges::find_if(transforms, [&](const Phase2Transform& theirs) {
-            return fits(sa, quick, ours, theirs);
-        });
-        if (found != transforms.end()) {
+        const Phase2Transform* found = nullptr;
+        for (const Phase2Transform& theirs : transforms) {
+            const bool better = found == nullptr
+                                || (found->udp_encapsulated != sa.behind_nat()
+                                    && theirs.udp_encapsulated == sa.behind_nat());
+            if (better && fits(sa, quick, ours, theirs)) {
+                found = &theirs;
+            }
+        }
+        if (found != nullptr) {
             offer = ours;
             offer.seconds = shorter(ours.seconds, found->offer.seconds);
             offer.kilobytes = shorter(ours.kilobytes, found->offer.kilobytes);
-            return &*found;
+            return found;
         }
     }
     return nullptr;

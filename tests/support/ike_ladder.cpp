@@ -1,4 +1,4 @@
-#include "tests/unit/ike_ladder.h"
+#include "tests/support/ike_ladder.h"
 
 #include "control/ike/isakmp.h"
 #include "crypto/ike_crypto.h"
