@@ -207,6 +207,7 @@ void describe_gateway(Listing& listing, const DataplaneReport& report) {
     listing.number("Packets injected", "injected", report.injected);
     listing.number("Packets to control", "to_control", report.to_control);
     listing.number("Packets held", "held", report.held);
+    listing.number("Packets held for IKE", "held_for_ike", report.held_for_ike);
     listing.number("Packets merged", "merged", report.merged);
     listing.number("Audits suppressed", "audits_suppressed", report.audits_suppressed);
     listing.end_record();

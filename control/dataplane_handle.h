@@ -50,7 +50,8 @@ struct DataplaneReport {
     std::uint64_t injected = 0;
     std::uint64_t to_control = 0;
     std::uint64_t held = 0;
-    std::uint64_t merged = 0;  // fragments that became part of a reassembled packet
+    std::uint64_t held_for_ike = 0;  // part of to_control, until they come back or are dropped
+    std::uint64_t merged = 0;        // fragments that became part of a reassembled packet
     std::uint64_t permitted = 0;
     std::uint64_t exempted = 0;
     std::uint64_t unmatched = 0;

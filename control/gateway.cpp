@@ -245,6 +245,7 @@ DataplaneReport Gateway::report() const {
     report.revision = status.revision;
     report.rows = status.rows;
     report.sas = sas_->totals();
+    report.held_for_ike = packets_ != nullptr ? packets_->held() : 0;
     return report;
 }
 
@@ -270,6 +271,27 @@ void Gateway::take_sa_event(const dataplane::Event& event) {
         sas_->handle(*copy, dataplane_->clock());
         wait_for_sas();
     });
+}
+
+void Gateway::on_acquire(std::function<void(const AcquireRequest&)> hook) {
+    acquire_hook_ = std::move(hook);
+    packets_->on_acquire([this](const AcquireRequest& request) {
+        asio::post(loop_, [this, request] { acquire_hook_(request); });
+    });
+}
+
+void Gateway::release_held(config::RuleTag selector, const config::IpAddress& remote) {
+    if (packets_ != nullptr) {
+        packets_->release(selector, remote);
+    }
+}
+
+void Gateway::discard_held(config::RuleTag selector,
+                           const config::IpAddress& remote,
+                           dataplane::DropReason reason) {
+    if (packets_ != nullptr) {
+        packets_->discard(selector, remote, reason);
+    }
 }
 
 void Gateway::wait_for_sas() {

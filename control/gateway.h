@@ -5,6 +5,7 @@
 
 #include "config/gateway_file.h"
 #include "config/result.h"
+#include "control/acquire_request.h"
 #include "control/dataplane_handle.h"
 #include "control/host_view.h"
 #include "control/kernel_shield.h"
@@ -16,6 +17,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <functional>
 #include <memory>
 
 namespace control {
@@ -34,6 +36,15 @@ class Gateway final : public DataplaneHandle {
     [[nodiscard]] config::Result<void> start();
     // Workers drain and end, TAPs disappear. Idempotent.
     void stop();
+
+    // For whoever runs IKE: `hook` is called on the loop for each packet that finds no SA and waits
+    // for one; SAs may be there by then. Before start(). Without a hook such packets are dropped.
+    void on_acquire(std::function<void(const AcquireRequest&)> hook);
+    // What waits for SAs of `selector` to `remote` goes on, or is dropped.
+    void release_held(config::RuleTag selector, const config::IpAddress& remote);
+    void discard_held(config::RuleTag selector,
+                      const config::IpAddress& remote,
+                      dataplane::DropReason reason);
 
     // Looks at the host's files and routes again; true if a symbol stands for something else now.
     [[nodiscard]] bool reload_host_view();
@@ -68,6 +79,7 @@ class Gateway final : public DataplaneHandle {
     std::unique_ptr<Publisher> publisher_;
     std::unique_ptr<SaManager> sas_;
     asio::steady_timer sa_timer_;  // the next tick of sas_
+    std::function<void(const AcquireRequest&)> acquire_hook_;
     std::unique_ptr<PacketService> packets_;
     config::HostView host_view_;
 };

@@ -36,6 +36,14 @@ constexpr std::chrono::milliseconds kPublicationGap{2};
 
 constexpr std::uint64_t kWakeupTag = 1'000'000;
 constexpr std::uint64_t kStopTag = 1'000'001;
+constexpr std::uint64_t kOrderTag = 1'000'002;
+
+// What waits for IKE must not starve the ports of buffers.
+HoldLimits hold_limits(const rte_mempool* pool) {
+    HoldLimits limits;
+    limits.total = std::clamp<std::size_t>(pool->size / 8, limits.per_key, limits.total);
+    return limits;
+}
 
 }  // namespace
 
@@ -64,6 +72,7 @@ PacketService::PacketService(dataplane::Dataplane& dataplane,
       taps_(std::move(taps)),
       publish_(std::move(publish)),
       take_sa_event_(std::move(take_sa_event)),
+      hold_queue_(hold_limits(dataplane.pool())),
       scratch_(kScratchSize) {}
 
 PacketService::~PacketService() {
@@ -73,13 +82,15 @@ PacketService::~PacketService() {
 Result<void> PacketService::start() {
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     stop_event_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    order_event_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     const auto watch = [this](int fd, std::uint64_t tag) {
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.u64 = tag;
         return ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
     };
-    bool watched = watch(stop_event_, kStopTag) && watch(dataplane_.wakeup().fd(), kWakeupTag);
+    bool watched = watch(stop_event_, kStopTag) && watch(order_event_, kOrderTag)
+                   && watch(dataplane_.wakeup().fd(), kWakeupTag);
     for (std::size_t port = 0; port < taps_.size(); ++port) {
         watched = watched && (!taps_[port] || watch(taps_[port]->descriptor(), port));
     }
@@ -98,7 +109,7 @@ void PacketService::stop() {
         [[maybe_unused]] const ssize_t written = ::write(stop_event_, &one, sizeof(one));
         thread_.join();
     }
-    for (int* fd : {&epoll_, &stop_event_}) {
+    for (int* fd : {&epoll_, &stop_event_, &order_event_}) {
         if (*fd >= 0) {
             ::close(std::exchange(*fd, -1));
         }
@@ -119,6 +130,7 @@ void PacketService::run() {
     }
     actions_.table_changed = false;
     perform_actions();
+    drop_all(hold_queue_.take_all(), DropReason::kShutdown);
 }
 
 void PacketService::turn() {
@@ -132,7 +144,7 @@ void PacketService::turn() {
             wait = milliseconds_to_sleep();
         }
     }
-    std::array<epoll_event, 2 + dataplane::kMaxPorts> ready{};
+    std::array<epoll_event, 3 + dataplane::kMaxPorts> ready{};
     const int count = ::epoll_wait(epoll_, ready.data(), static_cast<int>(ready.size()), wait);
     if (announced) {
         dataplane_.wakeup().awake();
@@ -142,18 +154,24 @@ void PacketService::turn() {
         const std::uint64_t tag = ready[static_cast<std::size_t>(i)].data.u64;
         if (tag == kStopTag) {
             stopping_ = true;
+        } else if (tag == kOrderTag) {
+            carry_out_orders();
         } else if (tag != kWakeupTag) {
             read_tap(static_cast<std::uint16_t>(tag));
         }
     }
     agent_.tick(now_, actions_);
     perform_actions();
+    drop_all(hold_queue_.take_expired(now_), DropReason::kNegotiationTimeout);
 }
 
 int PacketService::milliseconds_to_sleep() const {
     std::optional<Time> until = agent_.deadline();
     if (table_dirty_) {
         until = std::min(until.value_or(next_publication_), next_publication_);
+    }
+    if (const std::optional<Time> expiry = hold_queue_.deadline()) {
+        until = std::min(until.value_or(*expiry), *expiry);
     }
     if (!until) {
         return -1;
@@ -189,7 +207,7 @@ void PacketService::handle(const dataplane::Event& event) {
             agent_.unresolved(event.port, event.address, std::move(packet), now_, actions_);
             return;
         case EventKind::kAcquire:
-            drop(std::move(packet), DropReason::kNegotiateNoSa);
+            hold(event, std::move(packet));
             return;
         case EventKind::kSoftExpired:
         case EventKind::kHardExpired:
@@ -198,6 +216,77 @@ void PacketService::handle(const dataplane::Event& event) {
             return;
     }
 }
+
+// --- Packets that wait for IKE
+
+void PacketService::hold(const dataplane::Event& event, Packet packet) {
+    if (!take_acquire_) {
+        drop(std::move(packet), DropReason::kNegotiateNoSa);
+        return;
+    }
+    const AcquireRequest request{.selector = event.detail.acquire.selector,
+                                 .rule = event.detail.acquire.rule,
+                                 .mode = event.mode,
+                                 .local = event.source,
+                                 .remote = event.address};
+    Packet refused = hold_queue_.hold(
+        {request.selector, request.remote, request.local}, std::move(packet), now_);
+    if (refused) {
+        drop(std::move(refused), DropReason::kNegotiateNoSa);
+    }
+    held_.store(hold_queue_.size(), std::memory_order_relaxed);
+    take_acquire_(request);
+}
+
+void PacketService::release(config::RuleTag selector, const config::IpAddress& remote) {
+    give_order({selector, remote, std::nullopt});
+}
+
+void PacketService::discard(config::RuleTag selector,
+                            const config::IpAddress& remote,
+                            DropReason reason) {
+    give_order({selector, remote, reason});
+}
+
+void PacketService::give_order(const Order& order) {
+    {
+        const std::lock_guard lock(orders_mutex_);
+        orders_.push_back(order);
+    }
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(order_event_, &one, sizeof(one));
+}
+
+void PacketService::carry_out_orders() {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t taken = ::read(order_event_, &count, sizeof(count));
+    std::vector<Order> orders;
+    {
+        const std::lock_guard lock(orders_mutex_);
+        orders.swap(orders_);
+    }
+    for (const Order& order : orders) {
+        HoldQueue::Packets packets = hold_queue_.take(order.selector, order.remote);
+        if (order.drop) {
+            drop_all(std::move(packets), *order.drop);
+            continue;
+        }
+        for (Packet& packet : packets) {
+            const std::uint16_t port = packet.in_port();
+            inject(InjectionKind::kReleased, port, std::move(packet));
+        }
+    }
+    held_.store(hold_queue_.size(), std::memory_order_relaxed);
+}
+
+void PacketService::drop_all(HoldQueue::Packets packets, DropReason reason) {
+    for (Packet& packet : packets) {
+        drop(std::move(packet), reason);
+    }
+    held_.store(hold_queue_.size(), std::memory_order_relaxed);
+}
+
+// --- The kernel
 
 void PacketService::deliver(std::uint16_t port, Packet packet) {
     if (port >= taps_.size() || !taps_[port]) {

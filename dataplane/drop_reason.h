@@ -35,6 +35,10 @@ namespace dataplane {
     X(kFragmentTimeout, "fragment-timeout", "Datagram whose other fragments did not arrive.")     \
     X(kFilterBlock, "filter-block", "A filter with the action block matched.")                    \
     X(kNegotiateNoSa, "negotiate-no-sa", "A negotiate filter matched and no SA protects it.")     \
+    X(kNegotiationFailed,                                                                         \
+      "negotiation-failed",                                                                       \
+      "Waited for an SA; IKE and the peer did not agree.")                                        \
+    X(kNegotiationTimeout, "negotiation-timeout", "Waited for an SA longer than packets may.")    \
     X(kNegotiateTransit,                                                                          \
       "negotiate-transit",                                                                        \
       "A transport rule cannot protect forwarded packets.")                                       \

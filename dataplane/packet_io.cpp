@@ -51,6 +51,10 @@ bool Packet::contiguous() const {
     return rte_pktmbuf_is_contiguous(mbuf_) != 0;
 }
 
+std::uint16_t Packet::in_port() const {
+    return meta_of(mbuf_).in_port;
+}
+
 std::size_t Packet::length() const {
     return rte_pktmbuf_pkt_len(mbuf_);
 }

@@ -34,7 +34,8 @@ class Packet {
     // Bytes of the first segment; all of them if contiguous(). Precondition: not empty.
     [[nodiscard]] std::span<const std::uint8_t> bytes() const;
     [[nodiscard]] bool contiguous() const;
-    [[nodiscard]] std::size_t length() const;  // over all segments
+    [[nodiscard]] std::size_t length() const;     // over all segments
+    [[nodiscard]] std::uint16_t in_port() const;  // as it came to the gateway
     // Copies the whole packet; `out` is at least length() long.
     void copy_to(std::span<std::uint8_t> out) const;
 
