@@ -7,6 +7,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/obj_mac.h>
 
@@ -353,7 +354,11 @@ config::Result<config::SecretBytes> DhExchange::shared(ByteView peer) const {
         return group.refusal(
             fmt::format("has {} bytes; {} are expected", peer.size(), group.public_bytes()));
     }
-    return group.shared(state_->secret.get(), peer);
+    config::Result<config::SecretBytes> shared = group.shared(state_->secret.get(), peer);
+    if (!shared) {
+        ERR_clear_error();  // whoever looks at the queue next is not misled
+    }
+    return shared;
 }
 
 std::size_t DhExchange::public_bytes(std::uint16_t ike_group) {
