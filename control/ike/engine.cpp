@@ -203,6 +203,34 @@ std::size_t close_sas(Core& core, const std::vector<SaId>& ids, const std::strin
     return closed;
 }
 
+// Wishes whose rule is gone or another one now.
+void cancel_wishes(Core& core, const Engine::TermsOf& terms_of) {
+    static constexpr std::string_view kReason = "the rules have changed";
+    std::vector<std::uint64_t> outdated;
+    for (const auto& [id, wish] : core.wishes.all()) {
+        const auto terms = terms_of(wish->acquire.selector);
+        if (terms == nullptr || !same_terms(*terms, *wish->acquire.terms)) {
+            outdated.push_back(id);
+        }
+    }
+    for (const std::uint64_t id : outdated) {
+        Wish* wish = core.wishes.find(id);
+        if (wish == nullptr) {
+            continue;
+        }
+        if (IsakmpSa* sa = core.sas.find(wish->sa)) {
+            const auto quick = std::ranges::find_if(sa->exchanges, [&](const auto& entry) {
+                return entry.second->wish == id && !entry.second->done;
+            });
+            if (quick != sa->exchanges.end()) {
+                fail_quick_mode(core, *sa, *quick->second, std::string(kReason));
+                continue;
+            }
+        }
+        wish_failed(core, *wish, {"main mode", std::string(kReason)});
+    }
+}
+
 }  // namespace
 
 class Engine::Impl {
@@ -307,6 +335,7 @@ void Engine::rules_changed(const TermsOf& terms_of, Time now) {
             sas.push_back(id);
         }
     }
+    cancel_wishes(core, terms_of);
     (void)close_children(core, children);
     (void)close_sas(core, sas, "the rules have changed");
 }

@@ -275,9 +275,10 @@ void notify_refusal(Core& core,
                     IsakmpSa& sa,
                     Drop drop,
                     const std::vector<Phase2Transform>& transforms) {
-    const std::uint16_t type = row_of(drop).notify;
+    std::uint16_t type = row_of(drop).notify;
     if (type == 0) {
-        return;
+        // Of lacks of our own RFC 2408 knows no name; the peer need not wait all the same.
+        type = static_cast<std::uint16_t>(NotifyType::kNoProposalChosen);
     }
     Bytes spi;
     std::uint8_t protocol = kProtocolEsp;
