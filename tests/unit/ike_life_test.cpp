@@ -156,21 +156,20 @@ TEST(IkeLife, AMainModeWithoutChildrenEndsQuietly) {
     EXPECT_TRUE(net.b.engine->report(net.now).main_modes.empty());
 }
 
-TEST(IkeLife, ChildrenOutliveAMainModeThatThePeerDeletes) {
+TEST(IkeLife, ChildrenOutliveTheirMainMode) {
     Ladder net;
-    connect(net);
-    // The peer ends the main mode alone: what an expiry of its own does.
     config::NegotiationTerms terms = tests::psk_terms();
-    terms.main_mode.lifetime_minutes = 1;
-    Ladder other;
-    other.set_terms(terms);
-    other.acquire(other.a);
-    other.deliver();
-    const auto child = other.a.host.usable();
-    other.run(2min);
-    EXPECT_TRUE(other.b.engine->report(other.now).main_modes.size() <= 1U);
-    EXPECT_EQ(other.b.host.usable().size(), 1U);
-    EXPECT_EQ(other.a.host.usable(), child);
+    terms.main_mode.lifetime_minutes = 10;
+    net.set_terms(terms);
+    net.acquire(net.a);
+    net.deliver();
+    const std::vector<ChildId> children = net.a.host.usable();
+    // No successor comes about.
+    net.b.host.rules.clear();
+    net.run(15min);
+    EXPECT_TRUE(net.b.engine->report(net.now).main_modes.empty()) << net.b.host.log_text();
+    EXPECT_EQ(net.a.host.usable(), children);
+    EXPECT_EQ(net.b.host.usable().size(), 1U);
 }
 
 // --- Deletes
@@ -240,6 +239,26 @@ TEST(IkeLife, ChangedRulesCloseWhatTheyNoLongerAllow) {
     net.deliver();
     EXPECT_TRUE(net.b.host.children.empty());
     EXPECT_TRUE(net.b.engine->report(net.now).main_modes.empty());
+}
+
+TEST(IkeLife, ChangedRulesEndNegotiationsForThem) {
+    for (const std::size_t after : {0U, 7U}) {  // in main mode, in quick mode
+        Ladder net;
+        net.set_terms(tests::psk_terms());
+        net.fate = [&](const Datagram& datagram, std::size_t number) {
+            return number >= after ? std::vector<Datagram>() : std::vector{datagram};
+        };
+        net.acquire(net.a);
+        net.deliver();
+        EXPECT_EQ(net.a.engine->statistics().active_acquire, 1U);
+        net.a.engine->rules_changed([](config::RuleTag) { return nullptr; }, net.now);
+        EXPECT_EQ(net.a.engine->statistics().active_acquire, 0U);
+        ASSERT_EQ(net.a.host.failures.size(), 1U);
+        EXPECT_EQ(net.a.host.failures.front().reason, "the rules have changed");
+        net.fate = nullptr;
+        net.run(10min);
+        EXPECT_TRUE(net.a.host.children.empty());
+    }
 }
 
 // --- Dead peers

@@ -257,4 +257,23 @@ TEST(IkeQuickMode, LeavesNothingBehindWhenSasCannotBeInstalled) {
     }
 }
 
+// Flags are not authenticated; peers exist that set this one in every message.
+TEST(IkeQuickMode, ToleratesTheCommitBit) {
+    Ladder net;
+    net.set_terms(tests::psk_terms());
+    net.fate = [](const tests::Datagram& datagram, std::size_t) {
+        tests::Datagram changed = datagram;
+        if (changed.bytes[18] == static_cast<std::uint8_t>(ExchangeType::kQuickMode)) {
+            changed.bytes[19] |= kFlagCommit;
+        }
+        return std::vector{changed};
+    };
+    net.acquire(net.a);
+    net.deliver();
+    EXPECT_EQ(net.a.host.usable().size(), 1U);
+    EXPECT_EQ(net.b.host.usable().size(), 1U);
+    EXPECT_EQ(net.story(9), "b>a info");  // CONNECTED
+    EXPECT_NE(net.a.host.log_text().find("-> CONNECTED"), std::string::npos);
+}
+
 }  // namespace
