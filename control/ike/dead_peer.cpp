@@ -64,6 +64,16 @@ void send_are_you_there(Core& core, IsakmpSa& sa) {
                                              spi_bytes(dead.sequence))});
 }
 
+// Under another main mode the peer was heard later: it has forgotten this one only.
+bool is_alive_elsewhere(const Core& core, const IsakmpSa& sa) {
+    const std::set<SaId>& ids = core.sas.between(sa.local.address, sa.remote.address);
+    return std::ranges::any_of(ids, [&](SaId id) {
+        const IsakmpSa* other = core.sas.find(id);
+        return other != nullptr && other != &sa && other->established_now()
+               && other->remote_id == sa.remote_id && other->heard > sa.heard;
+    });
+}
+
 void peer_is_dead(Core& core, IsakmpSa& sa) {
     ++core.statistics.dead_peers;
     const Failure failure{
@@ -72,8 +82,11 @@ void peer_is_dead(Core& core, IsakmpSa& sa) {
         config::kAnyRule,
         "main mode",
         fmt::format("the peer is dead: no answer to {} R-U-THERE", sa.dead_peer.unanswered)};
+    const bool alive = is_alive_elsewhere(core, sa);
     for (ChildSa* child : children_of(core, sa)) {
-        remove_child(core, *child, false);
+        if (!alive || child->sa == sa.id) {
+            remove_child(core, *child, false);
+        }
     }
     remove_sa(core, sa, failure.reason);
     core.failed(failure);

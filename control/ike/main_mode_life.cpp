@@ -17,8 +17,9 @@ constexpr seconds kSuccessorRetry{10};
 void replace_older(Core& core, const IsakmpSa& sa) {
     for (const SaId id : core.sas.between(sa.local.address, sa.remote.address)) {
         IsakmpSa* older = core.sas.find(id);
-        if (older == nullptr || older == &sa || older->state != MainModeState::kEstablished
-            || older->remote_id != sa.remote_id || sa.created < older->established
+        const bool current = older != nullptr && older != &sa && older->established_now()
+                             && older->state != MainModeState::kReplaced;
+        if (!current || older->remote_id != sa.remote_id || sa.created < older->established
             || !same_main_mode(older->terms->main_mode, sa.terms->main_mode)) {
             continue;
         }
