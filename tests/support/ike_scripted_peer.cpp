@@ -17,6 +17,11 @@ ScriptedPeer::ScriptedPeer(Ladder& net, std::string key)
     sa_payload_ = encode_phase1(offers, {AuthenticationMethod::kPresharedKey}, 3600);
 }
 
+void ScriptedPeer::begin_anew(std::uint8_t cookie) {
+    cookie_i_.fill(cookie);
+    cookie_r_ = {};
+}
+
 std::vector<Bytes> ScriptedPeer::exchange(const Bytes& message) {
     const std::size_t before = net_.seen.size();
     net_.wire.push_back({here, there, message});

@@ -17,6 +17,8 @@ class ScriptedPeer {
   public:
     // At the address of the ladder's `a`, whose engine hears nothing as long as this lives.
     explicit ScriptedPeer(Ladder& net, std::string key = "secret");
+    // Of another main mode, after a restart.
+    void begin_anew(std::uint8_t cookie);
 
     // Messages 1 to 6; false: the other end did not go along.
     [[nodiscard]] bool connect();

@@ -281,10 +281,11 @@ TEST(IkeHostile, Cve2015_3240_PublicValuesThatAreNotAPoint) {
             World world;
             ASSERT_TRUE(
                 world.peer->answered(world.peer->exchange(world.peer->first_message()).at(0)));
-            const Bytes bad = MessageBuilder(world.peer->header(ExchangeType::kMainMode))
-                                  .add(PayloadType::kKeyExchange, Bytes(length, static_cast<std::uint8_t>(fill)))
-                                  .add(PayloadType::kNonce, Bytes(16, 1))
-                                  .finish();
+            const Bytes bad =
+                MessageBuilder(world.peer->header(ExchangeType::kMainMode))
+                    .add(PayloadType::kKeyExchange, Bytes(length, static_cast<std::uint8_t>(fill)))
+                    .add(PayloadType::kNonce, Bytes(16, 1))
+                    .finish();
             (void)world.peer->exchange(bad);
             EXPECT_EQ(world.drops(Drop::kBadKeyExchange), 1U);
             // The right one still comes through.
@@ -514,6 +515,31 @@ TEST(IkeHostile, ANameIsAcceptedWhereTheKeyProvesThePeer) {
     name.data = {'g', 'w'};
     EXPECT_EQ(world.peer->exchange(world.peer->fifth_message(name)).size(), 1U);
     EXPECT_NE(world.net.b.host.log_text().find("calls itself"), std::string::npos);
+}
+
+// A peer that comes back without INITIAL-CONTACT, while it is asked whether it is there.
+TEST(IkeHostile, TheDeathOfAForgottenMainModeLeavesTheNewOne) {
+    World world;
+    ASSERT_TRUE(world.peer->connect());
+    ASSERT_EQ(
+        world.peer->exchange(world.peer->protect(ExchangeType::kQuickMode, 77, good_quick_mode()))
+            .size(),
+        1U);
+    world.net.run(60s);
+    ASSERT_EQ(world.net.b.engine->report(world.net.now).main_modes.front().state,
+              MainModeState::kDeadPeer);
+    world.peer->begin_anew(9);
+    ASSERT_TRUE(world.peer->connect());
+    EXPECT_EQ(world.main_modes(), 2U);
+    for (unsigned i = 0; i < 60; ++i) {
+        world.net.run(10s);
+        const OutPayload alive =
+            notification(NotifyType::kRUThere, world.peer->cookies(), Bytes(4));
+        (void)world.peer->exchange(
+            world.peer->protect(ExchangeType::kInformational, 1000 + i, {alive}));
+    }
+    EXPECT_EQ(world.net.b.engine->statistics().dead_peers, 0U);
+    EXPECT_GE(world.main_modes(), 1U);
 }
 
 // --- Fragments of strangers

@@ -1,4 +1,5 @@
 // What the wire does to a negotiation: loss, doubles, another order, damage, fragments, NATs.
+#include "control/ike/message.h"
 #include "tests/support/ike_ladder.h"
 
 #include <gtest/gtest.h>
@@ -276,6 +277,39 @@ TEST(IkeNat, PortsFloatAndEspIsEncapsulated) {
     const config::SaSpec& own = net.a.host.children.begin()->second.outbound->sa;
     ASSERT_TRUE(own.encapsulation);
     EXPECT_EQ(own.encapsulation->destination_port, 4500);
+}
+
+// What Windows up to 2003 speaks: the draft, with payload and mode numbers of its own.
+TEST(IkeNat, TheDraftIsSpokenWithPeersThatKnowNoBetter) {
+    for (const config::SaMode mode : {config::SaMode::kTunnel, config::SaMode::kTransport}) {
+        Ladder net;
+        Nat nat(net);
+        net.fate = [&](const Datagram& datagram, std::size_t number) {
+            Datagram changed = datagram;
+            if (number == 0) {  // b hears of the draft only
+                const Bytes rfc = vendor_id(Vendor::kNatTraversalRfc);
+                const auto found =
+                    std::search(changed.bytes.begin(), changed.bytes.end(), rfc.begin(), rfc.end());
+                *found ^= 0xff;
+            }
+            return nat(changed);
+        };
+        net.set_terms(tests::psk_terms());
+        net.a.host.rules.front().mode = mode;
+        net.b.host.rules.front().mode = mode;
+        net.b.host.rules.front().local = tests::selector("0.0.0.0/0");
+        net.b.host.rules.front().remote = tests::selector("0.0.0.0/0");
+        net.acquire(net.a);
+        net.deliver();
+        // HASH_I covers the SA payload, not vendor IDs: main mode goes through.
+        expect_one_pair(net);
+        Message message;
+        message.bytes = net.seen[2].bytes;
+        message.header = std::get<Header>(decode_header(message.bytes));
+        ASSERT_TRUE(std::holds_alternative<std::monostate>(read_payloads(message)));
+        EXPECT_NE(message.first(PayloadType::kNatDiscoveryDraft), nullptr);
+        EXPECT_TRUE(net.b.host.children.begin()->second.outbound->sa.encapsulation);
+    }
 }
 
 TEST(IkeNat, OnlyWhoIsBehindItKeepsTheMappingAlive) {
