@@ -99,7 +99,7 @@ bool is_for_hosts(X509& certificate) {
 }
 
 std::optional<std::string> host_fault(X509& certificate) {
-    if (const std::optional<std::string> text = key_fault(X509_get0_pubkey(&certificate))) {
+    if (std::optional<std::string> text = key_fault(X509_get0_pubkey(&certificate))) {
         return text;
     }
     if (!may_sign(certificate)) {
@@ -128,7 +128,7 @@ std::optional<std::string> strength_fault(X509& certificate, std::vector<std::st
     }
     const EVP_PKEY* key = X509_get0_pubkey(&certificate);
     if (key != nullptr && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA) {
-        if (const std::optional<std::string> text = key_fault(key)) {
+        if (std::optional<std::string> text = key_fault(key)) {
             return text;
         }
         if (EVP_PKEY_get_bits(key) < kWeakRsaBits) {

@@ -82,6 +82,10 @@ Result<std::unique_ptr<Certificates>> Certificates::load(const config::IkeConfig
             return std::move(own).error();
         }
         loaded->own_ = std::move(own).value();
+        log::info(log::Category::kIpsec,
+                  "this gateway is {} until {}",
+                  subject_text(*loaded->own_->certificate),
+                  time_text(X509_get0_notAfter(loaded->own_->certificate.get())));
     }
     if (Result<void> read = loaded->crls_.load(config.crl); !read) {
         return std::move(read).error();

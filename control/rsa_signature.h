@@ -13,8 +13,8 @@
 namespace control {
 
 inline constexpr int kLeastRsaBits = 1024;
-inline constexpr int kWeakRsaBits = 2048;    // shorter ones are warned of
-inline constexpr int kMostRsaBits = 16'384;  // what a stranger may make us compute with
+inline constexpr int kWeakRsaBits = 2048;  // shorter ones are warned of
+inline constexpr int kMostRsaBits = 8192;  // what a stranger may make us compute with
 
 // Why signatures by this public key are not taken; nothing: they are.
 [[nodiscard]] std::optional<std::string> key_fault(const EVP_PKEY* key);

@@ -153,7 +153,7 @@ TEST_F(OwnCertificateFiles, SaysWhatIsWrongWithPem) {
          "ec.crt: certificate CN=ec: its key is of the type EC; expected RSA"},
         {directory_.write_pem("small.crt", {small.certificate.get()}),
          directory_.write_pem("small.key", small.key),
-         "small.crt: certificate CN=small: its RSA key has 1023 bits; expected 1024 to 16384"},
+         "small.crt: certificate CN=small: its RSA key has 1023 bits; expected 1024 to 8192"},
         {directory_.write_pem("nameless.crt", {nameless.certificate.get()}),
          key_,
          "nameless.crt: the certificate has an empty subject"},
