@@ -11,14 +11,10 @@ namespace {
 
 constexpr std::size_t kListedProposals = 8;
 
-struct Choice {
-    const Phase1Transform* transform = nullptr;
-};
-
 // Our order decides, among what the peer offers.
-Choice choose(const config::NegotiationTerms& terms,
-              const std::vector<const config::AuthMethod*>& methods,
-              const Phase1Proposal& proposal) {
+const Phase1Transform* choose(const config::NegotiationTerms& terms,
+                              const std::vector<const config::AuthMethod*>& methods,
+                              const Phase1Proposal& proposal) {
     for (const config::MmOffer& offer : terms.main_mode.offers) {
         for (const config::AuthMethod* method : methods) {
             const AuthenticationMethod kind = authentication_of(*method);
@@ -27,11 +23,11 @@ Choice choose(const config::NegotiationTerms& terms,
                     return transform.offer == offer && transform.authentication == kind;
                 });
             if (found != proposal.transforms.end()) {
-                return {&*found};
+                return &*found;
             }
         }
     }
-    return {};
+    return nullptr;
 }
 
 std::string theirs_and_ours(const config::NegotiationTerms& terms,
@@ -101,7 +97,7 @@ std::optional<Drop> judge_offer(Core& core, const Message& message, Offered& off
         return Drop::kNoPolicy;
     }
     offered.methods = usable_methods(core, *offered.terms, message.remote.address);
-    offered.chosen = choose(*offered.terms, offered.methods, offered.proposal).transform;
+    offered.chosen = choose(*offered.terms, offered.methods, offered.proposal);
     if (offered.chosen == nullptr) {
         // Strangers can make as many of these as they like: the list of failures hears of few.
         if (core.error_notifies.admit(core.now)) {
@@ -128,6 +124,33 @@ void add_vendors(Core& core, const IsakmpSa& sa, MessageBuilder& builder) {
             builder.add(PayloadType::kVendorId, vendor_body(vendor));
         }
     }
+}
+
+// All that is kept of a stranger until its second message (see isakmp_sa.h).
+IsakmpSa& half_open_sa(Core& core, const Message& message, Offered& offered) {
+    IsakmpSa& sa = core.sas.add(false, core.new_cookie(), message.local, message.remote);
+    core.half_open.add(sa.first_remote.address);
+    sa.half_open = true;
+    sa.cookie_i = message.header.initiator;
+    core.sas.note_first_message(sa);
+    sa.terms = offered.terms;
+    sa.created = core.now;
+    sa.heard = core.now;
+    sa.offer = offered.chosen->offer;
+    sa.authentication = offered.chosen->authentication;
+    sa.lifetime_seconds =
+        shorter(offered.terms->main_mode.lifetime_minutes * 60, offered.chosen->lifetime_seconds);
+    note_vendors(sa, message);
+    sa.nat_traversal =
+        core.options.nat_traversal ? nat_traversal_of(sa.vendors) : NatTraversal::kNone;
+    sa.handshake = std::make_unique<Handshake>();
+    Handshake& handshake = *sa.handshake;
+    const ByteView body = message.body(PayloadType::kSa);
+    handshake.sa_payload.assign(body.begin(), body.end());
+    handshake.methods = std::move(offered.methods);
+    handshake.last_digest = message.digest;
+    core.add_timer(TimerKind::kNegotiationEnd, sa.id, core.options.half_open_time);
+    return sa;
 }
 
 }  // namespace
@@ -166,28 +189,7 @@ std::optional<Drop> accept_main_mode(Core& core, Message& message) {
         return drop;
     }
 
-    IsakmpSa& sa = core.sas.add(false, core.new_cookie(), message.local, message.remote);
-    core.half_open.add(sa.first_remote.address);
-    sa.half_open = true;
-    sa.cookie_i = message.header.initiator;
-    core.sas.note_first_message(sa);
-    sa.terms = offered.terms;
-    sa.created = core.now;
-    sa.heard = core.now;
-    sa.offer = offered.chosen->offer;
-    sa.authentication = offered.chosen->authentication;
-    sa.lifetime_seconds =
-        shorter(offered.terms->main_mode.lifetime_minutes * 60, offered.chosen->lifetime_seconds);
-    note_vendors(sa, message);
-    sa.nat_traversal =
-        core.options.nat_traversal ? nat_traversal_of(sa.vendors) : NatTraversal::kNone;
-    sa.handshake = std::make_unique<Handshake>();
-    Handshake& handshake = *sa.handshake;
-    const ByteView body = message.body(PayloadType::kSa);
-    handshake.sa_payload.assign(body.begin(), body.end());
-    handshake.methods = std::move(offered.methods);
-    handshake.last_digest = message.digest;
-    core.add_timer(TimerKind::kNegotiationEnd, sa.id, core.options.half_open_time);
+    IsakmpSa& sa = half_open_sa(core, message, offered);
     if (core.stranger_lines.admit(core.now)) {
         core.log("{} -> main mode 1: SA ({} proposals), {}; <- main mode 2: chosen {}",
                  name_of(sa),
@@ -200,8 +202,8 @@ std::optional<Drop> accept_main_mode(Core& core, Message& message) {
     builder.add(PayloadType::kSa,
                 encode_phase1_choice(offered.proposal.number, offered.chosen->whole));
     add_vendors(core, sa, builder);
-    handshake.last_sent.keep(builder.finish());
-    core.send(sa, handshake.last_sent.message);
+    sa.handshake->last_sent.keep(builder.finish());
+    core.send(sa, sa.handshake->last_sent.message);
     return std::nullopt;
 }
 

@@ -139,6 +139,24 @@ std::string reason_of(Drop drop) {
     return fmt::format("the peer's answer cannot be used: {}", row_of(drop).meaning);
 }
 
+// What message 1 carries behind its HASH.
+std::vector<OutPayload> first_payloads(const IsakmpSa& sa, QuickMode& quick) {
+    std::vector<OutPayload> payloads{{PayloadType::kSa, encode_phase2(quick.offers, quick.ours)},
+                                     {PayloadType::kNonce, quick.nonce_i}};
+    if (quick.pfs_group != 0) {
+        quick.dh = crypto::DhExchange::generate(quick.pfs_group);
+        payloads.emplace_back(PayloadType::kKeyExchange, quick.dh->public_value());
+    }
+    payloads.insert(payloads.end(), quick.ids.begin(), quick.ids.end());
+    if (sa.behind_nat() && quick.mode == config::SaMode::kTransport) {
+        // RFC 3947 5.2: the addresses as this end sees them.
+        const PayloadType original = nat_original_payload(sa.nat_traversal);
+        payloads.emplace_back(original, nat_original_address(sa.local.address));
+        payloads.emplace_back(original, nat_original_address(sa.remote.address));
+    }
+    return payloads;
+}
+
 }  // namespace
 
 void begin_quick_mode(Core& core, IsakmpSa& sa, Wish& wish) {
@@ -171,23 +189,12 @@ void begin_quick_mode(Core& core, IsakmpSa& sa, Wish& wish) {
         {PayloadType::kIdentification, encode_identity(identity_of(quick.traffic.local))},
         {PayloadType::kIdentification, encode_identity(identity_of(quick.traffic.remote))}};
 
-    std::vector<OutPayload> payloads{{PayloadType::kSa, encode_phase2(quick.offers, quick.ours)},
-                                     {PayloadType::kNonce, quick.nonce_i}};
-    if (quick.pfs_group != 0) {
-        quick.dh = crypto::DhExchange::generate(quick.pfs_group);
-        payloads.emplace_back(PayloadType::kKeyExchange, quick.dh->public_value());
-    }
-    payloads.insert(payloads.end(), quick.ids.begin(), quick.ids.end());
-    if (sa.behind_nat() && quick.mode == config::SaMode::kTransport) {
-        // RFC 3947 5.2: the addresses as this end sees them.
-        const PayloadType original = nat_original_payload(sa.nat_traversal);
-        payloads.emplace_back(original, nat_original_address(sa.local.address));
-        payloads.emplace_back(original, nat_original_address(sa.remote.address));
-    }
     Bytes message = encrypt_hashed(
-        quick_mode_header(sa, quick), payloads, sa.secrets, quick.iv, [&](ByteView covered) {
-            return quick_mode_hash1(sa.secrets, quick.message_id, covered);
-        });
+        quick_mode_header(sa, quick),
+        first_payloads(sa, quick),
+        sa.secrets,
+        quick.iv,
+        [&](ByteView covered) { return quick_mode_hash1(sa.secrets, quick.message_id, covered); });
     core.log("{} <- quick mode 1 {:08x}: {} - {}, {}",
              name_of(sa),
              quick.message_id,
