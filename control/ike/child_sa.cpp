@@ -12,6 +12,10 @@ using config::Hash;
 using config::IpsecProtocol;
 using config::SaDirection;
 
+// Several workers may hold packets of one SA: more than the 64 of RFC 4303 3.4.3 can be out of
+// order.
+constexpr std::uint32_t kReplayWindow = 1024;
+
 // RFC 2409 5.5: both directions' keys are of one exchange, told apart by the receiver's SPI.
 config::SecretBytes keys_of(const IsakmpSa& sa,
                             const QuickMode& quick,
@@ -120,6 +124,7 @@ config::SaSpec common_spec(const IsakmpSa& sa, const QuickMode& quick, SaDirecti
     common.source = inbound ? sa.remote.address : sa.local.address;
     common.destination = inbound ? sa.local.address : sa.remote.address;
     common.esn = quick.esn;
+    common.replay_window = kReplayWindow;
     common.rule = quick.selector;
     if (quick.encapsulated) {
         common.encapsulation = inbound ? config::UdpEncapsulation{sa.remote.port, sa.local.port}

@@ -193,7 +193,10 @@ void remove_sa(Core& core, IsakmpSa& sa, const std::string& reason) {
 }
 
 void follow_peer(Core& core, IsakmpSa& sa, const Message& message) {
-    if (sa.nat_traversal == NatTraversal::kNone
+    // RFC 3947 7: whoever is not behind a NAT does not move; only a thief of packets would.
+    const bool may_move =
+        !sa.established_now() || sa.nat == NatSituation::kRemote || sa.nat == NatSituation::kBoth;
+    if (!may_move || sa.nat_traversal == NatTraversal::kNone
         || (message.remote == sa.remote && message.local == sa.local)) {
         return;
     }

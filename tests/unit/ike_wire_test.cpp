@@ -363,6 +363,28 @@ TEST(IkeNat, SasFollowThePeerWhenItsMappingChanges) {
     EXPECT_EQ(net.a.host.usable().size(), 2U);
 }
 
+TEST(IkeNat, APeerWithoutNatIsNotFollowed) {
+    Ladder net;
+    net.set_terms(tests::psk_terms());
+    net.acquire(net.a);
+    net.deliver();
+    net.fate = [&](const Datagram& datagram, std::size_t) {
+        Datagram stolen = datagram;
+        if (stolen.source.address == net.a.ip) {
+            stolen.source = {tests::address("198.51.100.66"), 666};
+        }
+        return std::vector{stolen};
+    };
+    Acquire wish = net.wish(net.a);
+    wish.traffic.local = tests::selector("10.1.9.0/24");
+    net.a.engine->acquire(wish, net.now);
+    net.run(10s);
+    EXPECT_EQ(net.b.engine->report(net.now).main_modes.front().remote.address, net.a.ip);
+    for (const auto& [id, child] : net.b.host.children) {
+        EXPECT_FALSE(child.moved_to);
+    }
+}
+
 TEST(IkeNat, AStrangersAddressIsNotFollowed) {
     Ladder net;
     Nat nat(net);
