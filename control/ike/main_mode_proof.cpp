@@ -186,18 +186,19 @@ OutPayload initial_contact(const IsakmpSa& sa) {
 }
 
 void forget_older(Core& core, const IsakmpSa& sa) {
+    // What was made after this main mode began, the peer has not forgotten: two main modes crossed.
     const std::set<SaId> ids = core.sas.between(sa.local.address, sa.remote.address);
     std::size_t forgotten = 0;
     for (ChildSa* child : children_of(core, sa)) {
-        if (child->sa != sa.id) {
+        if (child->sa < sa.id && child->created <= sa.created) {
             remove_child(core, *child, false);
             ++forgotten;
         }
     }
     for (const SaId id : ids) {
         IsakmpSa* other = core.sas.find(id);
-        if (other != nullptr && other != &sa && other->id < sa.id && other->established_now()
-            && other->remote_id == sa.remote_id) {
+        if (other != nullptr && other->id < sa.id && other->established_now()
+            && other->established <= sa.created && other->remote_id == sa.remote_id) {
             remove_sa(core, *other, "the peer has begun anew");
             ++forgotten;
         }

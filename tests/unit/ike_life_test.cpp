@@ -331,6 +331,31 @@ TEST(IkeLife, ARestartedPeerSaysSoAndTheOldSasGo) {
     EXPECT_EQ(tests::mismatch(net.a.host, net.b.host), "");
 }
 
+// Both begin, the INITIAL-CONTACT of one arrives when the other's SAs are there already.
+TEST(IkeLife, ALateInitialContactOfCrossingMainModesForgetsNothing) {
+    Ladder net;
+    net.set_terms(tests::psk_terms());
+    bool lost = false;
+    net.fate = [&](const Datagram& datagram, std::size_t) {
+        net.now += 1ms;
+        const bool is_message5_of_a = datagram.source.address == net.a.ip && datagram.bytes[18] == 2
+                                      && (datagram.bytes[19] & 1) != 0;
+        if (is_message5_of_a && !lost) {
+            lost = true;
+            return std::vector<Datagram>();
+        }
+        return std::vector{datagram};
+    };
+    net.acquire(net.a);
+    net.acquire(net.b);
+    net.run(60s);
+    EXPECT_TRUE(lost);
+    EXPECT_FALSE(net.a.host.usable().empty());
+    EXPECT_EQ(net.a.host.children.size(), net.b.host.children.size())
+        << net.a.host.log_text() << net.b.host.log_text();
+    EXPECT_EQ(tests::mismatch(net.a.host, net.b.host), "");
+}
+
 TEST(IkeLife, OneMainModeMoreIsNoInitialContact) {
     Ladder net;
     config::NegotiationTerms terms = tests::psk_terms();
