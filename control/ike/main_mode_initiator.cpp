@@ -33,6 +33,14 @@ bool was_offered(const IsakmpSa& sa, const Phase1Transform& chosen) {
            && std::ranges::find(kinds, chosen.authentication) != kinds.end();
 }
 
+// Traffic that may go in clear to a peer without IPsec does not wait long for a peer that is
+// silent.
+unsigned repeats_of(const Core& core, const IsakmpSa& sa) {
+    static constexpr unsigned kSoftRepeats = 1;
+    const bool impatient = sa.terms->quick_mode.soft && !sa.handshake->heard;
+    return impatient ? std::min(kSoftRepeats, core.options.retransmits) : core.options.retransmits;
+}
+
 }  // namespace
 
 config::Result<IsakmpSa*> begin_main_mode(Core& core, const MainModeWish& wish) {
@@ -162,7 +170,7 @@ void repeat_main_mode(Core& core, IsakmpSa& sa) {
         return;
     }
     Retransmission& sent = sa.handshake->last_sent;
-    if (sent.sent > core.options.retransmits) {
+    if (sent.sent > repeats_of(core, sa)) {
         const unsigned number = 2 * static_cast<unsigned>(sa.handshake->step) + 1;
         std::string reason =
             fmt::format("no answer to message {} after {} tries", number, sent.sent);

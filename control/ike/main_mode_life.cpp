@@ -51,7 +51,8 @@ void start_life(Core& core, IsakmpSa& sa) {
     if (core.options.dpd_delay > seconds{0} && sa.has(Vendor::kDeadPeerDetection)) {
         core.add_timer(TimerKind::kDeadPeer, sa.id, core.options.dpd_delay);
     }
-    if (sa.nat == NatSituation::kLocal || sa.nat == NatSituation::kBoth) {
+    const bool behind = sa.nat == NatSituation::kLocal || sa.nat == NatSituation::kBoth;
+    if (behind && core.options.keepalive > seconds{0}) {
         core.add_timer(TimerKind::kKeepalive, sa.id, core.options.keepalive);
     }
 }

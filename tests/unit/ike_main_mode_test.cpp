@@ -187,6 +187,28 @@ TEST(IkeMainMode, SaysThatThePeerIsSilent) {
     EXPECT_EQ(net.a.engine->statistics().active_acquire, 1U);
 }
 
+// `soft`: what may go in clear waits 6 s for a peer that says nothing, as long as others for one
+// that has said anything.
+TEST(IkeMainMode, GivesUpASilentPeerSoonWhereClearTextIsAllowed) {
+    for (const bool answers : {false, true}) {
+        Ladder net;
+        config::NegotiationTerms terms = tests::psk_terms();
+        terms.quick_mode.soft = true;
+        net.set_terms(terms);
+        net.fate = [&](const tests::Datagram& datagram, std::size_t number) {
+            return answers && number < 2 ? std::vector{datagram} : std::vector<tests::Datagram>();
+        };
+        net.acquire(net.a);
+        net.run(5900ms);
+        EXPECT_TRUE(net.a.host.failures.empty());
+        net.run(200ms);
+        EXPECT_EQ(net.a.host.failures.size(), answers ? 0U : 1U);
+        net.run(5min);
+        ASSERT_EQ(net.a.host.failures.size(), 1U);
+        EXPECT_EQ(net.a.host.failures.front().no_answer, !answers);
+    }
+}
+
 TEST(IkeMainMode, RepeatsAfterTwiceAsLongEachTime) {
     Ladder net;
     net.set_terms(tests::psk_terms());
