@@ -32,7 +32,7 @@ struct EngineOptions {
     std::chrono::seconds dpd_delay{30};  // silence after which a peer is asked; 0: never
     std::chrono::seconds half_open_time{30};
     std::chrono::seconds keepalive{20};  // 0: never
-    std::size_t max_half_open = 1000;  // as responder: all of them
+    std::size_t max_half_open = 1000;    // as responder: all of them
     std::size_t max_half_open_per_peer = 5;
     std::size_t max_main_modes = 100'000;
     // Rekey this share of a lifetime before its end, less up to as much again by chance.
