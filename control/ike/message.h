@@ -27,6 +27,7 @@ struct Message {
     Message() = default;
     Message(const Message&) = delete;  // `payloads` are views into `plain`
     Message& operator=(const Message&) = delete;
+    ~Message() = default;
 
     [[nodiscard]] bool encrypted() const { return (header.flags & kFlagEncryption) != 0; }
     // nullptr: there is none.
