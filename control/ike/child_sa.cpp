@@ -295,6 +295,18 @@ void child_needs_successor(Core& core, ChildSa& child) {
     }
 }
 
+const ChildSa* child_for(const Core& core, const Acquire& acquire) {
+    const ChildSa* best = nullptr;
+    for (const ChildSa* child : core.children.between(acquire.local, acquire.remote)) {
+        if (!child->replaced && child->selector == acquire.selector && child->mode == acquire.mode
+            && child->traffic == acquire.traffic
+            && (best == nullptr || (child->outbound && !best->outbound))) {
+            best = child;
+        }
+    }
+    return best;
+}
+
 void child_has_ended(Core& core, ChildSa& child) {
     core.log(
         "{} -- SAs for {} have ended", to_string(child.remote), to_string(child.traffic.remote));

@@ -98,6 +98,9 @@ void remove_child(Core& core, ChildSa& child, bool tell);
                                       std::uint8_t protocol,
                                       std::uint32_t spi);
 
+// The SAs that carry the traffic, or will when quick mode is done; nullptr: none.
+[[nodiscard]] const ChildSa* child_for(const Core& core, const Acquire& acquire);
+
 // --- Lifetimes
 
 void child_needs_successor(Core& core, ChildSa& child);

@@ -271,6 +271,14 @@ void Engine::receive(const Endpoint& local, const Endpoint& remote, ByteView mes
 
 void Engine::acquire(const Acquire& wish, Time now) {
     const Impl::Call call(*impl_, now);
+    if (const ChildSa* child = child_for(impl_->core, wish)) {
+        // The wish set out before the SA was there. Or the peer has begun, and its packets, which
+        // are answered already, have overtaken its message 3.
+        if (child->outbound) {
+            impl_->core.host.established(wish.selector, wish.remote);
+        }
+        return;
+    }
     if (Wish* added = impl_->core.wishes.add(wish, 0)) {
         ++impl_->core.statistics.total_acquire;
         serve_wish(impl_->core, *added);

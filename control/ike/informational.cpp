@@ -17,7 +17,20 @@ constexpr std::array kInformational = {
     PayloadRule{PayloadType::kDelete, 0, kMany},
 };
 
-// In clear anybody can write one: it may say why a negotiation fails, and changes nothing.
+// "; ours: ..." behind a refusal of the proposal: the peer's answer does not say what it wants.
+std::string ours_text(const IsakmpSa& sa, std::uint16_t type) {
+    return type == static_cast<std::uint16_t>(NotifyType::kNoProposalChosen)
+               ? fmt::format("; ours {}", config::to_string(sa.terms->main_mode.offers))
+               : std::string();
+}
+
+// RFC 2408 3.14.1: the numbers below are errors.
+bool is_error(const Notification& notification) {
+    return notification.type < static_cast<std::uint16_t>(NotifyType::kConnected);
+}
+
+// In clear anybody can write one: it may say why a negotiation fails, and that there is little
+// point in repeating the question. An answer still counts more.
 std::optional<Drop> note_unprotected(Core& core, IsakmpSa& sa, Message& message) {
     const auto read = read_payloads(message);
     if (const Drop* drop = std::get_if<Drop>(&read)) {
@@ -30,7 +43,9 @@ std::optional<Drop> note_unprotected(Core& core, IsakmpSa& sa, Message& message)
             sa.handshake->reason =
                 fmt::format("the peer said {} (not authenticated)",
                             name.empty() ? fmt::format("notification {}", notification.type)
-                                         : std::string(name));
+                                         : std::string(name))
+                + ours_text(sa, notification.type);
+            sa.handshake->refused = sa.handshake->refused || is_error(notification);
             if (core.stranger_lines.admit(core.now)) {
                 core.log("{} -> {}", name_of(sa), sa.handshake->reason);
             }
@@ -68,9 +83,17 @@ void act_on_error(Core& core, IsakmpSa& sa, const Notification& notification) {
     if (is(notification, NotifyType::kInvalidSpi)) {
         return;  // of packets, not of a negotiation
     }
-    if (QuickMode* quick = quick_mode_of(sa, notification)) {
-        fail_quick_mode(core, sa, *quick, text);
+    QuickMode* quick = quick_mode_of(sa, notification);
+    if (quick == nullptr) {
+        return;
     }
+    const bool proposal = is(notification, NotifyType::kNoProposalChosen);
+    fail_quick_mode(core,
+                    sa,
+                    *quick,
+                    proposal ? fmt::format(
+                        "{}; ours {}", text, config::to_string(quick->terms->quick_mode.offers))
+                             : text);
 }
 
 void act_on(Core& core, IsakmpSa& sa, const Notification& notification) {
@@ -80,8 +103,7 @@ void act_on(Core& core, IsakmpSa& sa, const Notification& notification) {
         peer_is_there(core, sa, notification);
     } else if (is(notification, NotifyType::kInitialContact)) {
         forget_older(core, sa);
-    } else if (notification.type < 16384) {
-        // RFC 2408 3.14.1: below are errors.
+    } else if (is_error(notification)) {
         act_on_error(core, sa, notification);
     } else {
         const std::string_view name = notify_name(notification.type);

@@ -52,8 +52,10 @@ struct Handshake {
     Retransmission last_sent;
     bool heard = false;     // anything came from the peer, true or not
     bool notified = false;  // it was sent an error
+    bool refused = false;   // somebody says that the peer refuses, who cannot prove to be the peer
     std::string reason;     // why it may fail, for the operator
     bool authentication_failed = false;
+    bool told = false;  // the operator heard of it before its end
 };
 
 struct DeadPeerState {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <utility>
 
 namespace control::ike {
 namespace {
@@ -44,6 +45,18 @@ std::span<const MainModeStep> script_of(const IsakmpSa& sa) {
                         : std::span<const MainModeStep>(kResponderScript);
 }
 
+// The peer goes on trying for a while; the operator hears of it now.
+void tell_once(Core& core, IsakmpSa& sa) {
+    sa.handshake->authentication_failed = true;
+    if (!sa.initiator && !std::exchange(sa.handshake->told, true)) {
+        core.failed({sa.local.address,
+                     sa.remote.address,
+                     config::kAnyRule,
+                     "main mode",
+                     sa.handshake->reason});
+    }
+}
+
 // One message against its row: form first, then the step.
 std::optional<Drop> act(Core& core, IsakmpSa& sa, Message& message, const MainModeStep& step) {
     if (step.encrypted != message.encrypted()) {
@@ -58,7 +71,7 @@ std::optional<Drop> act(Core& core, IsakmpSa& sa, Message& message, const MainMo
                 fmt::format("{} of {} cannot be decrypted: the pre-shared keys differ?",
                             step.name,
                             sa.remote.address.to_string());
-            sa.handshake->authentication_failed = true;
+            tell_once(core, sa);
         }
         return *drop;
     }

@@ -170,7 +170,7 @@ void repeat_main_mode(Core& core, IsakmpSa& sa) {
         return;
     }
     Retransmission& sent = sa.handshake->last_sent;
-    if (sent.sent > repeats_of(core, sa)) {
+    if (sent.sent > repeats_of(core, sa) || (sa.handshake->refused && sent.sent > 1)) {
         const unsigned number = 2 * static_cast<unsigned>(sa.handshake->step) + 1;
         std::string reason =
             fmt::format("no answer to message {} after {} tries", number, sent.sent);

@@ -93,11 +93,12 @@ void fail_main_mode(Core& core, IsakmpSa& sa, std::string reason) {
     if (!sa.initiator) {
         ++core.statistics.receive_failures;
     }
+    const bool told = sa.handshake->told;
     const std::vector<WishId> waiting = std::exchange(sa.waiting, {});
     const Failure failure{
         sa.local.address, sa.remote.address, config::kAnyRule, "main mode", reason, silent};
     remove_sa(core, sa, reason);
-    if (waiting.empty()) {
+    if (waiting.empty() && !told) {
         core.failed(failure);
     }
     for (const WishId id : waiting) {

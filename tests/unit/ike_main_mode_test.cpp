@@ -133,7 +133,10 @@ TEST(IkeMainMode, SaysThatPresharedKeysDiffer) {
     net.b.host.rules.front().terms =
         std::make_shared<const config::NegotiationTerms>(tests::psk_terms("another"));
     net.acquire(net.a);
+    net.deliver();
+    EXPECT_EQ(net.b.host.failures.size(), 1U) << "told while the peer still tries";
     net.run(5min);
+    EXPECT_EQ(net.b.host.failures.size(), 1U) << "and told once";
     EXPECT_TRUE(net.a.host.children.empty());
     EXPECT_TRUE(net.b.host.children.empty());
     ASSERT_EQ(net.a.host.failures.size(), 1U);
@@ -155,13 +158,15 @@ TEST(IkeMainMode, SaysWhatBothSidesProposeWhenNothingIsInCommon) {
     terms.main_mode.offers = tests::mm("3DES-MD5-2");
     net.a.host.rules.front().terms = std::make_shared<const config::NegotiationTerms>(terms);
     net.acquire(net.a);
-    net.run(5min);
+    // Once more, in case it was a stranger who refused.
+    net.run(7s);
     ASSERT_GE(net.b.host.failures.size(), 1U);
     const std::string& reason = net.b.host.failures.front().reason;
     EXPECT_NE(reason.find("theirs 3DES-MD5-2 PSK"), std::string::npos) << reason;
     EXPECT_NE(reason.find("ours AES128-SHA256-19 PSK"), std::string::npos) << reason;
     ASSERT_EQ(net.a.host.failures.size(), 1U);
     EXPECT_NE(net.a.host.failures.front().reason.find("NO-PROPOSAL-CHOSEN"), std::string::npos);
+    EXPECT_NE(net.a.host.failures.front().reason.find("ours 3DES-MD5-2"), std::string::npos);
     EXPECT_FALSE(net.a.host.failures.front().no_answer);
     const Report report = net.a.engine->report(net.now);
     ASSERT_EQ(report.failures.size(), 1U);

@@ -180,6 +180,7 @@ TEST(IkeQuickMode, SaysWhichSelectorsNoRuleWants) {
 TEST(IkeQuickMode, SaysWhatBothSidesProposeWhenNothingIsInCommon) {
     Ladder net;
     config::NegotiationTerms terms = tests::psk_terms();
+    const config::NegotiationTerms terms_of_a = terms;
     net.set_terms(terms);
     terms.quick_mode.offers = tests::qm("ESP[3DES,MD5]");
     net.b.host.rules.front().terms = std::make_shared<const config::NegotiationTerms>(terms);
@@ -190,7 +191,48 @@ TEST(IkeQuickMode, SaysWhatBothSidesProposeWhenNothingIsInCommon) {
               std::string::npos);
     EXPECT_NE(net.b.host.failures.front().reason.find("ours ESP[3DES,MD5]"), std::string::npos);
     ASSERT_EQ(net.a.host.failures.size(), 1U);
-    EXPECT_EQ(net.a.host.failures.front().reason, "the peer says NO-PROPOSAL-CHOSEN");
+    EXPECT_EQ(net.a.host.failures.front().reason,
+              "the peer says NO-PROPOSAL-CHOSEN; ours " + to_string(terms_of_a.quick_mode.offers));
+}
+
+// A packet may set out for control before its SA is there and arrive afterwards.
+TEST(IkeQuickMode, IsNotBegunForTrafficThatHasAnSa) {
+    Ladder net;
+    net.set_terms(tests::psk_terms());
+    net.acquire(net.a);
+    net.deliver();
+    ASSERT_EQ(net.a.host.granted.size(), 1U);
+    const std::size_t sent = net.seen.size();
+    net.acquire(net.a);
+    net.deliver();
+    EXPECT_EQ(net.a.host.granted.size(), 2U);
+    EXPECT_EQ(net.seen.size(), sent);
+    EXPECT_EQ(net.a.host.children.size(), 1U);
+}
+
+// Packets of the initiator may overtake its message 3, and be answered before it is there.
+TEST(IkeQuickMode, IsNotBegunByTheResponderForTrafficThatThePeerNegotiates) {
+    Ladder net;
+    net.set_terms(tests::psk_terms());
+    std::vector<tests::Datagram> held;
+    net.fate = [&](const tests::Datagram& datagram, std::size_t number) {
+        if (number == 8) {  // RFC 2409 5.1, 5.5: the ninth message
+            held.push_back(datagram);
+            return std::vector<tests::Datagram>();
+        }
+        return std::vector{datagram};
+    };
+    net.acquire(net.a);
+    net.deliver();
+    ASSERT_EQ(held.size(), 1U);
+    net.acquire(net.b);
+    net.deliver();
+    EXPECT_EQ(net.seen.size(), 9U);
+    EXPECT_TRUE(net.b.host.granted.empty());
+    net.wire.push_back(held.front());
+    net.deliver();
+    EXPECT_EQ(net.b.host.granted.size(), 1U);
+    EXPECT_EQ(net.b.host.children.size(), 1U);
 }
 
 // A rule that demands a certificate is not served under a main mode that a shared key proved.
