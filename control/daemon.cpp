@@ -7,6 +7,7 @@
 #include "control/controller.h"
 #include "control/gateway.h"
 #include "control/host_watch.h"
+#include "control/ike_service.h"
 #include "control/log.h"
 #include "control/state_directory.h"
 
@@ -37,6 +38,8 @@ constexpr const char* kStoreFile = "policy.db";
 // How long clients have to take the replies of commands that were running at SIGTERM.
 constexpr std::chrono::seconds kCloseTime{5};
 constexpr std::chrono::milliseconds kCloseLook{20};
+// How long the deletes of IKE have to reach a port, by way of the kernel and a worker.
+constexpr std::chrono::milliseconds kFarewellTime{100};
 
 std::string host_name() {
     std::string name(256, '\0');
@@ -66,6 +69,7 @@ class Daemon {
   private:
     Result<void> open();
     Result<void> publish_first_tables();
+    Result<void> open_ike();
     void open_controller(config::PolicyStore& store);
     void wait_for_signal();
     void reload();
@@ -85,6 +89,7 @@ class Daemon {
     std::optional<StateDirectory> state_;
     std::unique_ptr<config::PolicyStore> store_;
     std::unique_ptr<Gateway> gateway_;
+    std::unique_ptr<IkeService> ike_;  // nullptr: gateway.toml switches it off
     std::unique_ptr<CaresResolver> resolver_;
     std::unique_ptr<Controller> controller_;
     std::unique_ptr<ControlSocket> socket_;
@@ -107,6 +112,9 @@ Result<void> Daemon::open() {
         return std::move(gateway).error();
     }
     gateway_ = std::move(gateway).value();
+    if (Result<void> opened = open_ike(); !opened) {
+        return opened;
+    }
     open_controller(*store_);
     if (Result<void> published = publish_first_tables(); !published) {
         return published;
@@ -118,10 +126,23 @@ Result<void> Daemon::open() {
     return socket_->open();
 }
 
+Result<void> Daemon::open_ike() {
+    if (!config_.ike.enabled) {
+        return {};
+    }
+    auto ike = IkeService::open(config_.ike, *gateway_, loop_);
+    if (!ike) {
+        return std::move(ike).error();
+    }
+    ike_ = std::move(ike).value();
+    return {};
+}
+
 void Daemon::open_controller(config::PolicyStore& store) {
     resolver_ = std::make_unique<CaresResolver>(loop_, CaresResolver::Options{});
     ControllerOptions options;
     options.host_name = host_name();
+    options.ike = ike_.get();
     options.audit = [](std::string_view line) {
         log::write(log::Level::kInfo, log::Category::kControl, nullptr, line);
     };
@@ -201,7 +222,14 @@ void Daemon::close() {
     log::info(log::Category::kDaemon, "stopping");
     watch_->stop();
     socket_->close();
-    wait_for_clients(std::chrono::steady_clock::now() + kCloseTime);
+    const auto until = std::chrono::steady_clock::now() + kCloseTime;
+    if (ike_ == nullptr) {
+        wait_for_clients(until);
+        return;
+    }
+    ike_->stop();
+    close_timer_.expires_after(kFarewellTime);
+    close_timer_.async_wait([this, until](const asio::error_code&) { wait_for_clients(until); });
 }
 
 void Daemon::wait_for_clients(std::chrono::steady_clock::time_point until) {

@@ -216,6 +216,9 @@ bool Gateway::reload_host_view() {
         return false;
     }
     host_view_ = std::move(view);
+    if (ike_.addresses) {
+        ike_.addresses(host_view_.me);
+    }
     log::info(log::Category::kHost,
               "host view me={} dns={} wins={} dhcp={} gateways={}",
               host_view_.me.size(),
@@ -227,7 +230,19 @@ bool Gateway::reload_host_view() {
 }
 
 std::uint64_t Gateway::submit(std::shared_ptr<const config::RuleSet> rule_set) {
-    return publisher_->submit(std::move(rule_set));
+    ike_rules_ = rule_set;
+    const std::uint64_t revision = publisher_->submit(rule_set);
+    tell_rules(revision, std::move(rule_set));
+    return revision;
+}
+
+// Packets meet the rules before IKE does: what it negotiates is then what they ask for.
+void Gateway::tell_rules(std::uint64_t revision, std::shared_ptr<const config::RuleSet> rule_set) {
+    publisher_->when_published(revision, [this, rule_set](const config::Result<void>& published) {
+        if (published && ike_.rules && rule_set == ike_rules_) {
+            ike_.rules(rule_set);
+        }
+    });
 }
 
 void Gateway::when_published(std::uint64_t revision,
@@ -265,19 +280,57 @@ std::vector<SaReport> Gateway::sas() const {
     return sas_->reports(dataplane_->clock());
 }
 
-void Gateway::take_sa_event(const dataplane::Event& event) {
-    // A pointer, because Event is aligned to a cache line and asio's handlers are not.
-    asio::post(loop_, [this, copy = std::make_unique<const dataplane::Event>(event)] {
-        sas_->handle(*copy, dataplane_->clock());
-        wait_for_sas();
+void Gateway::attach(Events events) {
+    ike_ = std::move(events);
+    sas_->set_owner([this](ike::ChildId child, dataplane::SaExpiry limit) {
+        if (ike_.expired) {
+            ike_.expired(child, limit == dataplane::SaExpiry::kHard);
+        }
     });
+    if (ike_.acquire) {
+        packets_->on_acquire([this](const AcquireRequest& request) {
+            asio::post(loop_, [this, request] {
+                if (ike_.acquire) {
+                    ike_.acquire(request);
+                }
+            });
+        });
+    }
+    if (ike_.addresses) {
+        ike_.addresses(host_view_.me);
+    }
+    if (ike_.rules && ike_rules_ != nullptr) {
+        ike_.rules(ike_rules_);
+    }
 }
 
-void Gateway::on_acquire(std::function<void(const AcquireRequest&)> hook) {
-    acquire_hook_ = std::move(hook);
-    packets_->on_acquire([this](const AcquireRequest& request) {
-        asio::post(loop_, [this, request] { acquire_hook_(request); });
-    });
+std::uint32_t Gateway::new_spi(config::IpsecProtocol /*protocol*/,
+                               const config::IpAddress& /*local*/) {
+    return sas_->new_spi(dataplane_->clock());
+}
+
+Result<void> Gateway::add_child_sa(ike::ChildId child,
+                                   const config::Guid& rule,
+                                   const config::SaPair& sas) {
+    return add_sa({.sas = sas, .rule = rule, .child = child});
+}
+
+void Gateway::remove_child(ike::ChildId child) {
+    sas_->remove_child(child);
+    wait_for_sas();
+}
+
+void Gateway::retire_outbound(ike::ChildId child) {
+    sas_->retire_outbound(child);
+    wait_for_sas();
+}
+
+bool Gateway::move_peer(ike::ChildId child, const ike::Endpoint& remote) {
+    return sas_->move_peer(child, remote.address, remote.port);
+}
+
+ike::ChildUse Gateway::use_of(ike::ChildId child) const {
+    return sas_->use_of(child, dataplane_->clock());
 }
 
 void Gateway::release_held(config::RuleTag selector, const config::IpAddress& remote) {
@@ -286,12 +339,18 @@ void Gateway::release_held(config::RuleTag selector, const config::IpAddress& re
     }
 }
 
-void Gateway::discard_held(config::RuleTag selector,
-                           const config::IpAddress& remote,
-                           dataplane::DropReason reason) {
+void Gateway::discard_held(config::RuleTag selector, const config::IpAddress& remote) {
     if (packets_ != nullptr) {
-        packets_->discard(selector, remote, reason);
+        packets_->discard(selector, remote, dataplane::DropReason::kNegotiationFailed);
     }
+}
+
+void Gateway::take_sa_event(const dataplane::Event& event) {
+    // A pointer, because Event is aligned to a cache line and asio's handlers are not.
+    asio::post(loop_, [this, copy = std::make_unique<const dataplane::Event>(event)] {
+        sas_->handle(*copy, dataplane_->clock());
+        wait_for_sas();
+    });
 }
 
 void Gateway::wait_for_sas() {

@@ -5,9 +5,9 @@
 
 #include "config/gateway_file.h"
 #include "config/result.h"
-#include "control/acquire_request.h"
 #include "control/dataplane_handle.h"
 #include "control/host_view.h"
+#include "control/ike_dataplane.h"
 #include "control/kernel_shield.h"
 #include "control/packet_service.h"
 #include "control/publisher.h"
@@ -22,7 +22,7 @@
 
 namespace control {
 
-class Gateway final : public DataplaneHandle {
+class Gateway final : public DataplaneHandle, public IkeDataplane {
   public:
     // Starts EAL and opens ports and TAPs. No packet is handled before start(). The calling thread
     // becomes DPDK's main lcore; callbacks run on `loop`.
@@ -37,15 +37,6 @@ class Gateway final : public DataplaneHandle {
     // Workers drain and end, TAPs disappear. Idempotent.
     void stop();
 
-    // For whoever runs IKE: `hook` is called on the loop for each packet that finds no SA and waits
-    // for one; SAs may be there by then. Before start(). Without a hook such packets are dropped.
-    void on_acquire(std::function<void(const AcquireRequest&)> hook);
-    // What waits for SAs of `selector` to `remote` goes on, or is dropped.
-    void release_held(config::RuleTag selector, const config::IpAddress& remote);
-    void discard_held(config::RuleTag selector,
-                      const config::IpAddress& remote,
-                      dataplane::DropReason reason);
-
     // Looks at the host's files and routes again; true if a symbol stands for something else now.
     [[nodiscard]] bool reload_host_view();
 
@@ -59,6 +50,19 @@ class Gateway final : public DataplaneHandle {
     [[nodiscard]] std::vector<SaReport> sas() const override;
     [[nodiscard]] config::HostView host_view() const override { return host_view_; }
 
+    void attach(Events events) override;
+    [[nodiscard]] std::uint32_t new_spi(config::IpsecProtocol protocol,
+                                        const config::IpAddress& local) override;
+    [[nodiscard]] config::Result<void> add_child_sa(ike::ChildId child,
+                                                    const config::Guid& rule,
+                                                    const config::SaPair& sas) override;
+    void remove_child(ike::ChildId child) override;
+    void retire_outbound(ike::ChildId child) override;
+    bool move_peer(ike::ChildId child, const ike::Endpoint& remote) override;
+    [[nodiscard]] ike::ChildUse use_of(ike::ChildId child) const override;
+    void release_held(config::RuleTag selector, const config::IpAddress& remote) override;
+    void discard_held(config::RuleTag selector, const config::IpAddress& remote) override;
+
   private:
     class Sink;
 
@@ -67,6 +71,7 @@ class Gateway final : public DataplaneHandle {
     void raise_shield();
     [[nodiscard]] config::Result<void> open_packet_service();
     void take_sa_event(const dataplane::Event& event);
+    void tell_rules(std::uint64_t revision, std::shared_ptr<const config::RuleSet> rule_set);
     void wait_for_sas();
 
     const config::GatewayConfig config_;
@@ -79,9 +84,10 @@ class Gateway final : public DataplaneHandle {
     std::unique_ptr<Publisher> publisher_;
     std::unique_ptr<SaManager> sas_;
     asio::steady_timer sa_timer_;  // the next tick of sas_
-    std::function<void(const AcquireRequest&)> acquire_hook_;
     std::unique_ptr<PacketService> packets_;
     config::HostView host_view_;
+    Events ike_;                                        // without IKE each is empty
+    std::shared_ptr<const config::RuleSet> ike_rules_;  // those IKE was or will be told of
 };
 
 }  // namespace control

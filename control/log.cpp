@@ -38,6 +38,7 @@ constexpr auto kCategories = std::to_array<CategoryRow>({
     {Category::kNeighbor, "neighbor"},
     {Category::kControl, "control"},
     {Category::kIpsec, "ipsec"},
+    {Category::kIke, "ike"},
 });
 
 std::atomic<Level> threshold{Level::kInfo};

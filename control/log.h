@@ -25,6 +25,7 @@ enum class Category : std::uint8_t {
     kNeighbor,
     kControl,
     kIpsec,
+    kIke,
 };
 
 // "error", "warning", "info", "debug"; nothing for another word.
