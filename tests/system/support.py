@@ -327,8 +327,18 @@ def toml_list(values):
     return "[" + ", ".join(f'"{value}"' for value in values) + "]"
 
 
-def gateway_toml(directory, prefix, ports, routes=(), memory_mb=512, mbufs=16384):
-    """`ports`: dictionaries of the keys of [[port]]."""
+def toml_pair(key, value):
+    if isinstance(value, bool):
+        return f"{key} = {'true' if value else 'false'}"
+    if isinstance(value, int):
+        return f"{key} = {value}"
+    if isinstance(value, (list, tuple)):
+        return f"{key} = {toml_list(value)}"
+    return f'{key} = "{value}"'
+
+
+def gateway_toml(directory, prefix, ports, routes=(), memory_mb=512, mbufs=16384, ike=None):
+    """`ports`: dictionaries of the keys of [[port]]; `ike`: of those of [ike]."""
     lines = [
         "[gateway]",
         f'control_socket = "{directory}/control.sock"',
@@ -344,16 +354,10 @@ def gateway_toml(directory, prefix, ports, routes=(), memory_mb=512, mbufs=16384
     ]
     for port in ports:
         lines.append("[[port]]")
-        for key, value in port.items():
-            if isinstance(value, bool):
-                lines.append(f"{key} = {'true' if value else 'false'}")
-            elif isinstance(value, int):
-                lines.append(f"{key} = {value}")
-            elif isinstance(value, (list, tuple)):
-                lines.append(f"{key} = {toml_list(value)}")
-            else:
-                lines.append(f'{key} = "{value}"')
+        lines += [toml_pair(key, value) for key, value in port.items()]
         lines.append("")
+    if ike is not None:
+        lines += ["[ike]", *[toml_pair(key, value) for key, value in ike.items()], ""]
     for destination, via in routes:
         lines += ["[[route]]", f'destination = "{destination}"', f'via = "{via}"', ""]
     return "\n".join(lines)

@@ -139,9 +139,9 @@ class TunnelGateway:
         self.directory = pathlib.Path(lab.directory) / f"gateway{number}"
         self.directory.mkdir()
         self.file_prefix = f"{lab.file_prefix}-{number}"
-        self.daemon = Daemon(space, self.directory, self._toml())
+        self.daemon = Daemon(space, self.directory, self._toml(lab.ike_settings(self)))
 
-    def _toml(self):
+    def _toml(self, ike):
         lan = {"name": "lan"}
         wan = {"name": "wan", "device": support.af_xdp(1, f"g{self.number}")}
         if self.number == 1:
@@ -154,7 +154,7 @@ class TunnelGateway:
             routers = ROUTER_TWO4, ROUTER_TWO6
         return support.gateway_toml(self.directory, self.file_prefix, [lan, wan],
                                     routes=list(zip(("0.0.0.0/0", "::/0"), routers, strict=True)),
-                                    memory_mb=256, mbufs=8192)
+                                    memory_mb=256, mbufs=8192, ike=ike)
 
     def drop(self, reason):
         return self.daemon.drops()[reason]
@@ -216,6 +216,10 @@ class TunnelLab(support.Lab):
             run("ip", "-n", self.wire.name, "addr", "add", f"{own4}/24", "dev", inner)
             run("ip", "-n", self.wire.name, "addr", "add", f"{own6}/64", "dev", inner, "nodad")
             run("ip", "-n", self.wire.name, "link", "set", "dev", inner, "up")
+
+    def ike_settings(self, _gateway):
+        """The section [ike] of gateway.toml. SAs are what the tests install, and no others."""
+        return {"enabled": False}
 
     def start(self):
         for gateway in self.gateways:
