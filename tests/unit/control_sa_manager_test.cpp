@@ -325,7 +325,7 @@ class SaManagerChildTest : public SaManagerTest {
     }
     Sa* outbound_to_peer() {
         return table.find(dataplane::PeerKey{
-            config::kAnyRule, SaMode::kTransport, kPeer.family, kPeer.bytes.data()});
+            .mode = SaMode::kTransport, .family = kPeer.family, .peer = kPeer.bytes.data()});
     }
 
     std::vector<Told> told;
