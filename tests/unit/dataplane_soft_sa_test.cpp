@@ -74,7 +74,7 @@ class SoftSaTest : public ::testing::Test {
 
 TEST_F(SoftSaTest, WithoutItNothingLeaves) {
     EXPECT_TRUE(send().empty());
-    EXPECT_EQ(net_.west.drops(DropReason::kNegotiateNoSa), 1U);
+    EXPECT_EQ(GatewayPair::discard_acquires(net_.west), 1U);
 }
 
 TEST_F(SoftSaTest, ForwardsInClearWhatATunnelRuleWantsProtected) {
@@ -211,7 +211,7 @@ TEST_F(SoftSaTest, NeverHidesARealSa) {
     }
     EXPECT_EQ(net_.west.drops(DropReason::kSaExpired), std::size(rows));
     EXPECT_TRUE(send().empty());
-    EXPECT_EQ(net_.west.drops(DropReason::kNegotiateNoSa), 1U);
+    EXPECT_EQ(GatewayPair::discard_acquires(net_.west), 1U);
 }
 
 TEST_F(SoftSaTest, EndsAtItsLimitAndTellsControlOnce) {
