@@ -82,6 +82,10 @@ config::SaLifetime lifetime_of(const Core& core, const QuickMode& quick) {
     lifetime.hard_seconds = quick.offer.seconds;
     lifetime.hard_bytes = std::uint64_t{quick.offer.kilobytes} * 1024;
     lifetime.soft_seconds = earlier(lifetime.hard_seconds, percent);
+    // A peer may want lifetimes so short that the share is less than a second.
+    if (lifetime.hard_seconds > 1 && lifetime.soft_seconds == lifetime.hard_seconds) {
+        --lifetime.soft_seconds;
+    }
     lifetime.soft_bytes = earlier(lifetime.hard_bytes, percent);
     return lifetime;
 }

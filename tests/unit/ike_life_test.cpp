@@ -54,6 +54,22 @@ TEST(IkeLife, ASuccessorTakesOverBeforeTheOldOneGoes) {
     EXPECT_EQ(net.a.engine->statistics().main_modes, 1U);
 }
 
+TEST(IkeLife, LifetimesOfSecondsLeaveTimeToNegotiateASuccessor) {
+    Ladder net;
+    config::NegotiationTerms terms = tests::psk_terms();
+    terms.quick_mode.offers.front().seconds = 3;
+    net.set_terms(terms);
+    net.acquire(net.a);
+    net.deliver();
+    for (const tests::LadderGateway* gateway : {&net.a, &net.b}) {
+        ASSERT_EQ(gateway->host.usable().size(), 1U);
+        const config::SaLifetime& lifetime =
+            gateway->host.children.begin()->second.outbound->sa.lifetime;
+        EXPECT_EQ(lifetime.hard_seconds, 3U);
+        EXPECT_EQ(lifetime.soft_seconds, 2U);
+    }
+}
+
 TEST(IkeLife, TheResponderMayRekey) {
     Ladder net;
     connect(net);
