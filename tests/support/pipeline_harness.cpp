@@ -201,6 +201,13 @@ void PipelineHarness::release(std::span<const dataplane::Event> events) {
     pipeline_->inject(snapshot_, burst, now);
 }
 
+void PipelineHarness::take_packets(std::uint16_t port, std::vector<rte_mbuf*>& packets) {
+    dataplane::TxBuffer& buffer = pipeline_->tx(port);
+    packets.insert(packets.end(), buffer.packets.begin(), buffer.packets.begin() + buffer.count);
+    count_sent(port, buffer.count);
+    buffer.count = 0;
+}
+
 std::vector<Sent> PipelineHarness::take_sent() {
     std::vector<Sent> sent;
     for (std::uint16_t port = 0; port < topology_.ports.size(); ++port) {

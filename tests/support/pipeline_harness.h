@@ -71,6 +71,8 @@ class PipelineHarness {
     [[nodiscard]] dataplane::SaTable& sas() { return sas_; }
     // Makes this pipeline another worker of that gateway, as far as SAs go.
     void use_sas_of(PipelineHarness& other);
+    // What keys of its SAs must be made for.
+    [[nodiscard]] const crypto::EngineChoice& engines() const { return engines_; }
     [[nodiscard]] crypto::CryptoBatch& crypto() { return *crypto_; }
     [[nodiscard]] dataplane::IvSource& ivs() { return *ivs_; }
 
@@ -82,6 +84,13 @@ class PipelineHarness {
     void release(std::span<const dataplane::Event> events);
     // In one burst.
     void inject(dataplane::InjectionKind kind, std::uint16_t port, std::span<const Bytes> frames);
+
+    // Packets themselves, at most a burst, for tests that are in a hurry; also of another gateway.
+    void receive_packets(std::uint16_t port, std::span<rte_mbuf* const> packets) {
+        pipeline_->receive(snapshot_, port, packets, now);
+    }
+    // Appends what was sent on the port. The caller frees it.
+    void take_packets(std::uint16_t port, std::vector<rte_mbuf*>& packets);
 
     [[nodiscard]] std::vector<Sent> take_sent();
     // For a test that empties a TxBuffer itself.
