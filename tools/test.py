@@ -68,7 +68,7 @@ class Tally:
 
 
 TALLY = Tally()
-OPTIONS = {"build": None, "fuzz_seconds": 10}
+OPTIONS = {"build": None, "fuzz": 10, "rekey-load": 600}
 
 
 def say(text):
@@ -350,7 +350,7 @@ def fuzz_one(target, seconds):
 
 
 def suite_fuzz():
-    seconds = OPTIONS["fuzz_seconds"]
+    seconds = OPTIONS["fuzz"]
     if not build("fuzz", "fuzz", ["fuzzers"]):
         return
     targets = [path for path in sorted((ROOT / "build" / "fuzz" / "tests" / "fuzz").glob("*_fuzz"))
@@ -364,6 +364,14 @@ def suite_fuzz():
             say(f"  {'PASS' if good else 'FAIL'} {name}: {runs} inputs in {seconds} s")
             if not good:
                 tail(log)
+
+
+def suite_rekey_load():
+    seconds = OPTIONS["rekey-load"]
+    if build("rekey-load", default_build(), ["tests/soak/rekey_soak"]):
+        program = ROOT / "build" / default_build() / "tests" / "soak" / "rekey_soak"
+        check("rekey-load", "rekey_soak", [str(program), str(seconds)], timeout=seconds + 300)
+        say((LOGS / "rekey-load-rekey_soak.log").read_text(errors="replace").rstrip())
 
 
 # Name: what it does, function. `default` is what CI runs, in this order: cheap checks first.
@@ -385,6 +393,8 @@ SUITES = {
     "bench-smoke": ("the benchmarks run and print their tables", suite_bench_smoke),
     "tidy": ("clang-tidy on the product code", suite_tidy),
     "fuzz": ("libFuzzer targets, SECONDS each (default 10)", suite_fuzz),
+    "rekey-load": ("traffic at full rate while IKE replaces its SAs, SECONDS (default 600)",
+                   suite_rekey_load),
     "demo": ("tools/demo (root)", suite_demo),
 }
 # `unit` and `transcripts` are not in it because `asan` runs the same tests.
@@ -410,8 +420,8 @@ def parse(arguments):
             suites += DEFAULT
         elif word in SUITES:
             suites.append(word)
-            if word == "fuzz" and arguments and arguments[0].isdigit():
-                OPTIONS["fuzz_seconds"] = int(arguments.pop(0))
+            if word in OPTIONS and arguments and arguments[0].isdigit():
+                OPTIONS[word] = int(arguments.pop(0))
         else:
             say(f"tools/test: there is no suite or option '{word}'; tools/test --list names them")
             sys.exit(2)
