@@ -332,6 +332,7 @@ def suite_bench_smoke():
         bench = str(ROOT / "tools" / "bench")
         check("bench-smoke", "tools/bench --smoke", [bench, "--smoke"])
         check("bench-smoke", "tools/bench esp --smoke", [bench, "esp", "--smoke"])
+        check("bench-smoke", "tools/bench ike --smoke", [bench, "ike", "--smoke"])
 
 
 def fuzz_one(target, seconds):
