@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs the test suites and counts every test case.
 
-usage: tools/test [--list] [--build NAME] [SUITE [SECONDS]]...
+usage: tools/test [--list] [--build NAME] [SUITE [SECONDS | --slow]]...
 
 Without a suite: the set that CI runs. The last line is "N passed, N failed"; the exit code is not 0
 when anything failed or nothing ran. Logs go to build/logs.
@@ -68,7 +68,7 @@ class Tally:
 
 
 TALLY = Tally()
-OPTIONS = {"build": None, "fuzz": 10, "rekey-load": 600}
+OPTIONS = {"build": None, "fuzz": 10, "rekey-load": 600, "with-slow": False}
 
 
 def say(text):
@@ -274,12 +274,27 @@ def suite_interop_esp():
                          f"build/{default_build()}/tools/pcap_run"])
 
 
-def run_system_scripts(suite, scripts):
+def suite_interop_ike():
+    shim = "tests/interop/xfrm_shim.so"
+    if ready_for_namespaces("interop-ike") and build("interop-ike", "release", [shim]):
+        run_case_script("interop-ike", "ike_interop",
+                        [PYTHON, "tests/interop/ike_interop.py", "--shim", f"build/release/{shim}",
+                         *(["--slow"] if OPTIONS["with-slow"] else [])])
+
+
+def ready_for_namespaces(suite):
+    """Builds the programs. False where that or the test cannot be done."""
     if not check(suite, "tools/build", [str(ROOT / "tools" / "build")]):
-        return
+        return False
     if os.geteuid() != 0:
         say("  SKIP network namespaces need root")
         TALLY.add(suite, "needs root", "skipped")
+        return False
+    return True
+
+
+def run_system_scripts(suite, scripts):
+    if not ready_for_namespaces(suite):
         return
     for script in scripts:
         run_case_script(suite, script.stem, [PYTHON, str(script)])
@@ -384,6 +399,8 @@ SUITES = {
     "transcripts": ("netsh sessions against expected output", suite_named("transcripts")),
     "cases": ("pcap in, pcap out through the pipeline", suite_cases),
     "interop-esp": ("scapy and tshark judge ESP and AH, each method and mode", suite_interop_esp),
+    "interop-ike": ("strongSwan negotiates with the gateway and carries its traffic (root)",
+                    suite_interop_ike),
     "eal": ("tests that start DPDK: rte_acl against the ordered scan, worker", suite_named("eal")),
     "slow": ("long-running meson tests", suite_named("slow")),
     "asan": ("all meson tests but the slow ones under AddressSanitizer, UBSan (clang)", suite_asan),
@@ -399,7 +416,7 @@ SUITES = {
     "demo": ("tools/demo (root)", suite_demo),
 }
 # `unit` and `transcripts` are not in it because `asan` runs the same tests.
-DEFAULT = ["includes", "format", "docs", "cases", "interop-esp", "eal", "asan", "tsan", "system",
+DEFAULT = ["includes", "format", "docs", "cases", "interop-esp", "interop-ike", "eal", "asan", "tsan", "system",
            "kill", "bench-smoke"]
 
 
@@ -423,6 +440,8 @@ def parse(arguments):
             suites.append(word)
             if word in OPTIONS and arguments and arguments[0].isdigit():
                 OPTIONS[word] = int(arguments.pop(0))
+            elif word == "interop-ike" and arguments and arguments[0] == "--slow":
+                OPTIONS["with-slow"] = bool(arguments.pop(0))
         else:
             say(f"tools/test: there is no suite or option '{word}'; tools/test --list names them")
             sys.exit(2)

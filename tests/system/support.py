@@ -466,10 +466,10 @@ class Lab:
             port.update(self.port_options.get(port["name"], {}))
         return gateway_toml(self.directory, self.file_prefix, ports)
 
-    def ping(self, address, count=3, namespace=None):
-        """How many of `count` echo requests were answered."""
+    def ping(self, address, count=3, namespace=None, *words):
+        """How many of `count` echo requests were answered. `words`: more for ping."""
         result = (namespace or self.a).run("ping", "-n", "-i", "0.05", "-W", "1", "-c", count,
-                                           address, check=False)
+                                           *words, address, check=False)
         for line in result.stdout.splitlines():
             if "received" in line:
                 return int(line.split(" received")[0].split()[-1])
