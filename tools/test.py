@@ -239,10 +239,10 @@ def suite_release():
     check("release", "tools/build", [str(ROOT / "tools" / "build")])
 
 
-def run_case_script(suite, name, command):
+def run_case_script(suite, name, command, timeout=900):
     """A script that prints one line "PASS name", "FAIL name" or "SKIP name" per case."""
     started = time.monotonic()
-    good, log = run_logged(suite, name, command, timeout=900)
+    good, log = run_logged(suite, name, command, timeout=timeout)
     text = log.read_text(errors="replace")
     cases = re.findall(r"^(PASS|FAIL|SKIP) (.+)$", text, re.M)
     for outcome, case in cases:
@@ -282,6 +282,11 @@ def suite_interop_ike():
                          *(["--slow"] if OPTIONS["with-slow"] else [])])
 
 
+def suite_interop_linux():
+    run_system_scripts("interop-linux", [ROOT / "tests" / "interop" / "linux_interop.py"],
+                       timeout=3600)
+
+
 def ready_for_namespaces(suite):
     """Builds the programs. False where that or the test cannot be done."""
     if not check(suite, "tools/build", [str(ROOT / "tools" / "build")]):
@@ -293,11 +298,11 @@ def ready_for_namespaces(suite):
     return True
 
 
-def run_system_scripts(suite, scripts):
+def run_system_scripts(suite, scripts, timeout=900):
     if not ready_for_namespaces(suite):
         return
     for script in scripts:
-        run_case_script(suite, script.stem, [PYTHON, str(script)])
+        run_case_script(suite, script.stem, [PYTHON, str(script)], timeout)
 
 
 def suite_system():
@@ -401,6 +406,8 @@ SUITES = {
     "interop-esp": ("scapy and tshark judge ESP and AH, each method and mode", suite_interop_esp),
     "interop-ike": ("strongSwan negotiates with the gateway and carries its traffic (root)",
                     suite_interop_ike),
+    "interop-linux": ("ESP and AH against Linux in a virtual machine (root; qemu and packages are "
+                      "fetched)", suite_interop_linux),
     "eal": ("tests that start DPDK: rte_acl against the ordered scan, worker", suite_named("eal")),
     "slow": ("long-running meson tests", suite_named("slow")),
     "asan": ("all meson tests but the slow ones under AddressSanitizer, UBSan (clang)", suite_asan),
@@ -426,7 +433,7 @@ def parse(arguments):
         word = arguments.pop(0)
         if word == "--list":
             for name, (text, _) in SUITES.items():
-                say(f"{name:12} {'*' if name in DEFAULT else ' '} {text}")
+                say(f"{name:13} {'*' if name in DEFAULT else ' '} {text}")
             say("* = part of `default`, which runs when no suite is named")
             sys.exit(0)
         elif word in ("-h", "--help"):

@@ -204,18 +204,24 @@ class TunnelLab(support.Lab):
             run("ip", "-n", host.name, "route", "add", "default", "via", router)
 
     def _start_router(self, one, two):
+        self._router_settings()
+        for gateway, outer, inner, own in ((one, "g1", "w1", (ROUTER_ONE4, ROUTER_ONE6)),
+                                           (two, "g2", "w2", (ROUTER_TWO4, ROUTER_TWO6))):
+            support.connect(gateway, outer, self.wire, inner)
+            run("ip", "-n", gateway.name, "link", "set", "dev", outer, "up")
+            self._router_port(inner, own)
+
+    def _router_settings(self):
         self.wire.sysctl("net.ipv4.ip_forward", 1)
         self.wire.sysctl("net.ipv6.conf.all.forwarding", 1)
         # The router sends as many ICMP errors as a test provokes.
         self.wire.sysctl("net.ipv4.icmp_ratelimit", 0)
         self.wire.sysctl("net.ipv6.icmp.ratelimit", 0)
-        for gateway, outer, inner, own4, own6 in ((one, "g1", "w1", ROUTER_ONE4, ROUTER_ONE6),
-                                                  (two, "g2", "w2", ROUTER_TWO4, ROUTER_TWO6)):
-            support.connect(gateway, outer, self.wire, inner)
-            run("ip", "-n", gateway.name, "link", "set", "dev", outer, "up")
-            run("ip", "-n", self.wire.name, "addr", "add", f"{own4}/24", "dev", inner)
-            run("ip", "-n", self.wire.name, "addr", "add", f"{own6}/64", "dev", inner, "nodad")
-            run("ip", "-n", self.wire.name, "link", "set", "dev", inner, "up")
+
+    def _router_port(self, interface, own):
+        run("ip", "-n", self.wire.name, "addr", "add", f"{own[0]}/24", "dev", interface)
+        run("ip", "-n", self.wire.name, "addr", "add", f"{own[1]}/64", "dev", interface, "nodad")
+        run("ip", "-n", self.wire.name, "link", "set", "dev", interface, "up")
 
     def ike_settings(self, _gateway):
         """The section [ike] of gateway.toml. SAs are what the tests install, and no others."""
