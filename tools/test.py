@@ -406,8 +406,8 @@ SUITES = {
     "interop-esp": ("scapy and tshark judge ESP and AH, each method and mode", suite_interop_esp),
     "interop-ike": ("strongSwan negotiates with the gateway and carries its traffic (root)",
                     suite_interop_ike),
-    "interop-linux": ("ESP and AH against Linux in a virtual machine (root; qemu and packages are "
-                      "fetched)", suite_interop_linux),
+    "interop-linux": ("ESP, AH and IKE against Linux in a virtual machine (root; fetches packages)",
+                      suite_interop_linux),
     "eal": ("tests that start DPDK: rte_acl against the ordered scan, worker", suite_named("eal")),
     "slow": ("long-running meson tests", suite_named("slow")),
     "asan": ("all meson tests but the slow ones under AddressSanitizer, UBSan (clang)", suite_asan),

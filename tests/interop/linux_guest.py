@@ -2,8 +2,8 @@
 """A small Linux under qemu, made of Debian packages alone: a peer whose kernel does ESP and AH.
 
 The packages are downloaded and unpacked, never installed; what of them the guest needs becomes its
-initramfs. It has one network card, a TAP, and a virtio port over which run() has commands executed.
-Where the machine has no KVM, qemu emulates the processor.
+initramfs. Its network cards are TAPs, and run() has commands executed over a virtio port. qemu
+emulates the processor, which works on every machine; KVM within a virtual machine often does not.
 """
 import base64
 import os
@@ -182,12 +182,12 @@ def build_initramfs(root, path):
 
 
 class LinuxGuest:
-    """`tap`: an interface in the namespace `space`, the guest's eth0. close() ends the machine."""
+    """`taps`: interfaces in the namespace `space`, the guest's eth0 and so on, with the guest's
+    addresses. close() ends the machine."""
 
-    def __init__(self, space, tap, mac, cache, directory):
+    def __init__(self, space, taps, cache, directory):
         self.space = space
-        self.tap = tap
-        self.mac = mac
+        self.taps = taps
         self.cache = pathlib.Path(cache)
         self.console_path = pathlib.Path(directory) / "guest-console.log"
         self.initramfs = pathlib.Path(directory) / "guest-initramfs"
@@ -208,11 +208,12 @@ class LinuxGuest:
             "-display", "none", "-serial", f"file:{self.console_path}",
             "-kernel", kernel, "-initrd", self.initramfs,
             "-append", "console=ttyS0 panic=-1 mitigations=off random.trust_cpu=on",
-            "-netdev", f"tap,id=n,ifname={self.tap},script=no,downscript=no,vnet_hdr=off",
-            "-device", f"virtio-net-pci,netdev=n,mac={self.mac},romfile=",
             "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=c,fd={theirs.fileno()}",
             "-device", "virtserialport,chardev=c,name=commands"]
+        for tap, mac in self.taps.items():
+            words += ["-netdev", f"tap,id={tap},ifname={tap},script=no,downscript=no,vnet_hdr=off",
+                      "-device", f"virtio-net-pci,netdev={tap},mac={mac},romfile="]
         with theirs:
             self.process = self.space.start(*words, pass_fds=[theirs.fileno()],
                                             stderr=subprocess.PIPE)

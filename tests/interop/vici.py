@@ -84,11 +84,14 @@ def decode(data):
 
 
 class Connection:
-    """One connection; it sees the events it has registered for, in order."""
+    """One connection; it sees the events it has registered for, in order. `address`: a path, or an
+    IPv4 address with a port."""
 
-    def __init__(self, path, events=()):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.connect(str(path))
+    def __init__(self, address, events=()):
+        remote = isinstance(address, tuple)
+        self.socket = socket.socket(socket.AF_INET if remote else socket.AF_UNIX,
+                                    socket.SOCK_STREAM)
+        self.socket.connect(address if remote else str(address))
         self.socket.settimeout(30)
         self.seen = []  # (name, message) of each event not yet taken
         for name in events:
