@@ -64,13 +64,16 @@ def tool(*words, **keywords):
                           **keywords).stdout
 
 
+def apt_get(*words, **keywords):
+    tool("apt-get", "-qq", *words, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+         **keywords)
+
+
 def install_qemu():
     if shutil.which("qemu-system-x86_64"):
         return
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    tool("apt-get", "update", "-qq", env=environment)
-    tool("apt-get", "install", "-y", "-qq", "--no-install-recommends", "qemu-system-x86",
-         env=environment)
+    apt_get("update")
+    apt_get("install", "-y", "--no-install-recommends", "qemu-system-x86")
 
 
 def kernel_package():
@@ -119,17 +122,18 @@ class Archive:
 
 def unpack(cache):
     """The directory with the unpacked packages, downloaded unless they are there."""
-    packages = [kernel_package(), *PACKAGES]
     root, stamp = cache / "root", cache / "packages.txt"
-    if stamp.exists() and stamp.read_text().split() == packages:
+    wanted = "\n".join([KERNEL, *PACKAGES])
+    if stamp.exists() and stamp.read_text() == wanted:
         return root
     shutil.rmtree(cache, ignore_errors=True)
     (cache / "packages").mkdir(parents=True)
     root.mkdir()
-    tool("apt-get", "download", "-qq", *packages, cwd=cache / "packages")
+    apt_get("update")
+    apt_get("download", kernel_package(), *PACKAGES, cwd=cache / "packages")
     for package in sorted((cache / "packages").glob("*.deb")):
         tool("dpkg", "-x", package, root)
-    stamp.write_text("\n".join(packages))
+    stamp.write_text(wanted)
     return root
 
 
