@@ -423,8 +423,8 @@ SUITES = {
     "demo": ("tools/demo (root)", suite_demo),
 }
 # `unit` and `transcripts` are not in it because `asan` runs the same tests.
-DEFAULT = ["includes", "format", "docs", "cases", "interop-esp", "interop-ike", "eal", "asan", "tsan", "system",
-           "kill", "bench-smoke"]
+DEFAULT = ["includes", "format", "docs", "cases", "interop-esp", "interop-ike", "eal", "asan",
+           "tsan", "system", "kill", "bench-smoke"]
 
 
 def parse(arguments):
