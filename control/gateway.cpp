@@ -230,19 +230,29 @@ bool Gateway::reload_host_view() {
 }
 
 std::uint64_t Gateway::submit(std::shared_ptr<const config::RuleSet> rule_set) {
-    ike_rules_ = rule_set;
     const std::uint64_t revision = publisher_->submit(rule_set);
-    tell_rules(revision, std::move(rule_set));
+    if (ike_.rules) {
+        rules_for_ike_.emplace_back(revision, std::move(rule_set));
+        // Before the command that asked for them is answered.
+        publisher_->when_published(revision,
+                                   [this](const config::Result<void>& /*done*/) { tell_rules(); });
+    }
     return revision;
 }
 
-// Packets meet the rules before IKE does: what it negotiates is then what they ask for.
-void Gateway::tell_rules(std::uint64_t revision, std::shared_ptr<const config::RuleSet> rule_set) {
-    publisher_->when_published(revision, [this, rule_set](const config::Result<void>& published) {
-        if (published && ike_.rules && rule_set == ike_rules_) {
-            ike_.rules(rule_set);
-        }
-    });
+// Packets meet the rules before IKE does: what it negotiates is then what they ask for. Of several
+// rule sets that have come into force at once only the last counts: what an earlier one lacks may
+// be in it again.
+void Gateway::tell_rules() {
+    const std::uint64_t in_force = publisher_->status().revision;
+    std::shared_ptr<const config::RuleSet> rules;
+    while (!rules_for_ike_.empty() && rules_for_ike_.front().first <= in_force) {
+        rules = std::move(rules_for_ike_.front().second);
+        rules_for_ike_.pop_front();
+    }
+    if (rules != nullptr && ike_.rules) {
+        ike_.rules(std::move(rules));
+    }
 }
 
 void Gateway::when_published(std::uint64_t revision,
@@ -298,9 +308,6 @@ void Gateway::attach(Events events) {
     }
     if (ike_.addresses) {
         ike_.addresses(host_view_.me);
-    }
-    if (ike_.rules && ike_rules_ != nullptr) {
-        ike_.rules(ike_rules_);
     }
 }
 

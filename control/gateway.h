@@ -17,8 +17,10 @@
 
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <deque>
 #include <functional>
 #include <memory>
+#include <utility>
 
 namespace control {
 
@@ -71,7 +73,7 @@ class Gateway final : public DataplaneHandle, public IkeDataplane {
     void raise_shield();
     [[nodiscard]] config::Result<void> open_packet_service();
     void take_sa_event(const dataplane::Event& event);
-    void tell_rules(std::uint64_t revision, std::shared_ptr<const config::RuleSet> rule_set);
+    void tell_rules();
     void wait_for_sas();
 
     const config::GatewayConfig config_;
@@ -86,8 +88,9 @@ class Gateway final : public DataplaneHandle, public IkeDataplane {
     asio::steady_timer sa_timer_;  // the next tick of sas_
     std::unique_ptr<PacketService> packets_;
     config::HostView host_view_;
-    Events ike_;                                        // without IKE each is empty
-    std::shared_ptr<const config::RuleSet> ike_rules_;  // those IKE was or will be told of
+    Events ike_;  // without IKE each is empty
+    // Submitted and not told to IKE yet, with their revisions in ascending order.
+    std::deque<std::pair<std::uint64_t, std::shared_ptr<const config::RuleSet>>> rules_for_ike_;
 };
 
 }  // namespace control

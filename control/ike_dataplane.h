@@ -33,8 +33,8 @@ class IkeDataplane {
     IkeDataplane& operator=(const IkeDataplane&) = delete;
     virtual ~IkeDataplane() = default;
 
-    // From now on events are raised; the present rules and addresses at once. First called before
-    // packets flow.
+    // From now on events are raised; the present addresses at once. First called before there are
+    // rules and packets.
     virtual void attach(Events events) = 0;
 
     [[nodiscard]] virtual std::uint32_t new_spi(config::IpsecProtocol protocol,
