@@ -104,14 +104,17 @@ def a_block_from_me_stops_what_the_gateway_itself_sends(lab):
 
 
 @case
-def negotiate_without_an_sa_drops_with_a_reason_of_its_own(lab):
+def what_must_be_negotiated_waits_or_is_dropped_with_a_reason_of_its_own(lab):
     lab.block_policy(f"srcaddr={A4} dstaddr={B4} protocol=icmp", action="negotiate")
     assert lab.ping(B4, 2) == 0
     assert lab.daemon.drops()["negotiate-transit"] >= 2, "a transport rule meets forwarded packets"
     lab.daemon.static("delete all")
     lab.block_policy(f"srcaddr=me dstaddr={B4} protocol=icmp", action="negotiate")
-    assert lab.ping(B4, 2, lab.gateway) == 0
-    assert lab.daemon.drops()["negotiate-no-sa"] >= 2
+    assert lab.ping(B4, 2, lab.gateway) == 0, "B does not speak IKE"
+    assert lab.daemon.gateway()["held_for_ike"] == 2
+    lab.daemon.static("delete all")
+    support.wait_until(lambda: lab.daemon.drops()["negotiation-failed"] == 2,
+                       "what waited is dropped with its rule")
 
 
 @case

@@ -493,14 +493,16 @@ class Lab:
         return result.returncode == 0 and "portcullis" in result.stdout
 
     def block_policy(self, *filters, action="block"):
-        """Assigns a policy named p that blocks what the filters (arguments of add filter) say."""
+        """Assigns a policy named p that blocks what the filters (arguments of add filter) say. To
+        negotiate it has a pre-shared key."""
         self.daemon.static("delete all")
         self.daemon.static("add filterlist name=l")
         for words in filters:
             self.daemon.static(f"add filter filterlist=l {words}")
         self.daemon.static(f"add filteraction name=act action={action}")
         self.daemon.static("add policy name=p assign=yes")
-        self.daemon.static("add rule name=r policy=p filterlist=l filteraction=act")
+        key = "psk=secret" if action == "negotiate" else ""
+        self.daemon.static(f"add rule name=r policy=p filterlist=l filteraction=act {key}")
 
 
 CASES = []
