@@ -62,7 +62,6 @@ struct DeadPeerState {
     std::uint32_t sequence = 0;  // of the last R-U-THERE sent
     std::uint32_t first_unanswered = 0;
     unsigned unanswered = 0;
-    std::optional<std::uint32_t> peer_sequence;
 };
 
 struct IsakmpSa {
@@ -98,7 +97,6 @@ struct IsakmpSa {
     Time heard;
     std::optional<Time> rekey_at;
     std::optional<Time> ends_at;
-    bool successor_wanted = false;
 
     std::uint32_t quick_modes = 0;  // begun by us or done
     std::unordered_map<std::uint32_t, std::unique_ptr<QuickMode>> exchanges;

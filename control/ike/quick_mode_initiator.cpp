@@ -232,8 +232,9 @@ std::optional<Drop> quick_mode_message2(Core& core,
              quick.offer.kilobytes,
              quick.commit ? ", commit bit" : "");
     send_quick_mode(core, sa, quick, encrypt_message(builder, sa.secrets, quick.iv), false);
-    // RFC 2408 3.1: a peer that set the commit bit says CONNECTED when it is ready. Its inbound SAs
-    // are there before message 2 is (RFC 2409 9), so nothing is lost by not waiting.
+    // RFC 2408 3.1: a peer that set the commit bit says CONNECTED when it is ready. Nobody waits
+    // for it. XXX: packets that overtake message 3 are lost at peers that install their inbound
+    // SAs only then (docs/decisions/0024).
     child_established(core, sa, quick);
     if (Wish* wish = core.wishes.find(quick.wish)) {
         wish_granted(core, *wish);
